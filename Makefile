@@ -1,0 +1,40 @@
+# make demo | test | setup: each works alone, first, in a fresh clone. The environment is .venv; `make clean` removes it.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# A folder of wheels that pip is configured with (a CPU build of torch, say) is used by uv too; empty on most machines.
+FIND_LINKS := $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || printenv PIP_FIND_LINKS)
+# uv does not byte-compile at install: without .pyc files every process would compile torch anew.
+unexport PYTHONDONTWRITEBYTECODE
+export MLFLOW_DISABLE_TELEMETRY = true
+
+.PHONY: setup demo test lint slow crash clean
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml requirements/constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(addprefix --find-links ,$(FIND_LINKS)) -c requirements/constraints.txt -e ".[dev]" \
+	 || $(BIN)/python -m pip install --quiet -c requirements/constraints.txt -e ".[dev]"
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/python -m equivariance.run -m border=0,16,32,64,128 conv=same,full data.pictures=12 optim=probe seed=0,1
+	$(BIN)/python -m sweeps quadrant
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+slow: $(VENV)/.ready
+	$(BIN)/python -m pytest -m slow
+
+crash: $(VENV)/.ready
+	$(BIN)/python -m pytest -m crash
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,126 @@
+"""Batch norm on a canvas, with exact statistics in training mode."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .axes import Indices
+from .canvas import Canvas
+from .dispatch import rule
+from .gather import constant
+from .pieces import Ground, Window
+
+Counts = int | Indices  # how many cells of the batch each cell of a part stands for: one number, or [r, c]
+Moments = tuple[int, Tensor, Tensor]  # cells, mean [C], variance [C]
+
+
+@rule(F.batch_norm, torch.batch_norm)
+def batch_norm(
+    input: Canvas,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Canvas:
+    """torch.nn.functional.batch_norm, [N, C, H, W] to the same; in training the running statistics are updated."""
+    if not training:
+        return input.map(lambda t: F.batch_norm(t, running_mean, running_var, weight, bias, False, momentum, eps))
+    cells = input.shape[0] * input.shape[2] * input.shape[3]
+    if cells == 1:
+        raise ValueError("Expected more than 1 value per channel when training")
+    parts = [window.tensor for window in input.windows]
+    counts: list[Counts] = [len(window.spots) for window in input.windows]
+    parts.append(input.ground.tensor)
+    counts.append(_ground_counts(input))
+    mean, var, *normal = BatchNorm.apply(weight, bias, eps, counts, *parts)
+    if running_mean is not None and running_var is not None:
+        with torch.no_grad():
+            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
+            running_var.lerp_((var * (cells / (cells - 1))).to(running_var.dtype), momentum)
+    windows = [Window(t, window.spots) for t, window in zip(normal[:-1], input.windows, strict=True)]
+    return input.like(Ground(normal[-1], input.ground.rows, input.ground.cols), windows)
+
+
+def _ground_counts(canvas: Canvas) -> Indices:
+    """How many cells of the whole batch each ground cell stands for, outside all windows, [r, c]."""
+    ground = canvas.ground
+    total = ground.total() * canvas.shape[0]
+    for window in canvas.windows:
+        for spot in window.spots:
+            total = total - ground.hidden(window.box(spot)) * len(window.tensor)
+    return total
+
+
+def _accumulator(tensor: Tensor) -> torch.dtype:
+    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
+
+
+class BatchNorm(torch.autograd.Function):
+    """Batch norm over a population given as parts; each cell of part i counts counts[i] times."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, weight: Tensor | None, bias: Tensor | None, eps: float, counts: list[Counts], *parts: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Returns the mean [C], the biased variance [C], and each part normalised."""
+        moments = [_moments(part, count) for part, count in zip(parts, counts, strict=True)]
+        moments = [m for m in moments if m[0] > 0]
+        cells = sum(n for n, _, _ in moments)
+        mean = torch.stack([m * (n / cells) for n, m, _ in moments]).sum(0)
+        var = torch.stack([(v + (m - mean).square()) * (n / cells) for n, m, v in moments]).sum(0)
+        ctx.save_for_backward(weight, mean, var, *parts)
+        ctx.eps, ctx.counts, ctx.cells = eps, counts, cells
+        ctx.mark_non_differentiable(mean, var)
+        return mean, var, *(F.batch_norm(part, mean, var, weight, bias, False, 0.0, eps) for part in parts)
+
+    @staticmethod
+    def backward(ctx: Any, _mean: Tensor, _var: Tensor, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """The usual formula, with the statistics' share of each cell's gradient multiplied by its count."""
+        weight, mean, var, *parts = ctx.saved_tensors
+        inverse = (var + ctx.eps).rsqrt()
+        direct, weight_shares, bias_shares = zip(
+            *(_frozen_backward(g, x, weight, mean, var, inverse, ctx.eps) for g, x in zip(grads, parts, strict=True)),
+            strict=True,
+        )
+        for_weight, for_bias = torch.stack(weight_shares).sum(0), torch.stack(bias_shares).sum(0)
+        scale = inverse if weight is None else weight * inverse
+        slope = -scale * for_weight / ctx.cells * inverse
+        offset = (-scale * for_bias / ctx.cells - slope * mean)[:, None, None]
+        slope = slope[:, None, None]
+        for_parts = [
+            g.add_(offset * k).addcmul_(x, slope * k)
+            for g, x, k in zip(direct, parts, (_as_factor(c, offset) for c in ctx.counts), strict=True)
+        ]
+        absent = weight is None
+        return None if absent else for_weight, None if absent else for_bias, None, None, *for_parts
+
+
+def _moments(part: Tensor, counts: Counts) -> Moments:
+    """Cells, mean and biased variance of one part; cells that stand for nothing are left out, whatever they hold."""
+    part = part.to(_accumulator(part))
+    if isinstance(counts, int):
+        var, mean = torch.var_mean(part, (0, 2, 3), correction=0)
+        return counts * (part.numel() // part.shape[1]), mean, var
+    cells, factor = int(counts.sum()), constant(counts, part)
+    part = part.masked_fill(constant(counts == 0, part, torch.bool), 0.0)
+    mean = (part * factor).sum((0, 2, 3)) / max(cells, 1)
+    deviation = part - mean[:, None, None]
+    return cells, mean, (deviation.square() * factor).sum((0, 2, 3)) / max(cells, 1)
+
+
+def _as_factor(counts: Counts, like: Tensor) -> int | Tensor:
+    return counts if isinstance(counts, int) else constant(counts, like)
+
+
+def _frozen_backward(
+    grad: Tensor, part: Tensor, weight: Tensor | None, mean: Tensor, var: Tensor, inverse: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of part, weight and bias while mean and variance are held fixed."""
+    return torch.ops.aten.native_batch_norm_backward(
+        grad, part, weight, mean, var, mean, inverse, False, eps, [True, True, True]
+    )

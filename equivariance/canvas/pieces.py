@@ -1,0 +1,163 @@
+"""What a canvas is made of: the ground that all images share, and the windows that differ from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from . import axes
+from .axes import Axis
+from .gather import take_cells
+
+
+class Box(NamedTuple):
+    """Full positions [top, bottom) × [left, right); may reach beyond the canvas."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @classmethod
+    def hull(cls, boxes: "list[Box]") -> "Box":
+        """The smallest box around all of them."""
+        top, bottom, left, right = zip(*boxes, strict=True)
+        return cls(min(top), max(bottom), min(left), max(right))
+
+    def shift(self, y: int, x: int) -> "Box":
+        """The box moved by (y, x)."""
+        return Box(self.top + y, self.bottom + y, self.left + x, self.right + x)
+
+    def meet(self, other: "Box") -> "Box":
+        """The part that lies in both; empty where bottom <= top or right <= left."""
+        return Box(
+            max(self.top, other.top),
+            min(self.bottom, other.bottom),
+            max(self.left, other.left),
+            min(self.right, other.right),
+        )
+
+
+class Spot(NamedTuple):
+    """Where one group of images has its window: the group's number and the window's top left cell."""
+
+    group: int
+    y: int
+    x: int
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The activation of the empty canvas, [1, C, r, c], whose row i stands for rows[i] equal rows; cols likewise."""
+
+    tensor: Tensor
+    rows: Axis
+    cols: Axis
+
+    @property
+    def box(self) -> Box:
+        """The whole canvas."""
+        return Box(0, sum(self.rows), 0, sum(self.cols))
+
+    def over(self, box: Box, fill: float = 0.0) -> Tensor:
+        """The empty canvas over a box, [1, C, h, w], with `fill` beyond its edges."""
+        rows = axes.labels(self.rows, box.top, box.bottom)
+        return take_cells(self.tensor, rows, axes.labels(self.cols, box.left, box.right), fill)
+
+    def key(self, box: Box) -> tuple[bytes, bytes]:
+        """Equal keys: the empty canvas looks the same over both boxes."""
+        return axes.label_key(self.rows, box.top, box.bottom), axes.label_key(self.cols, box.left, box.right)
+
+    def hidden(self, box: Box) -> Any:
+        """How many cells of the canvas each ground cell stands for inside the box, integers [r, c]."""
+        rows, cols = axes.cover(self.rows, box.top, box.bottom), axes.cover(self.cols, box.left, box.right)
+        return rows[:, None] * cols
+
+    def total(self) -> Any:
+        """How many cells of the canvas each ground cell stands for, integers [r, c]."""
+        return self.hidden(self.box)
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> "Ground":
+        """The ground after a pointwise function."""
+        return Ground(f(self.tensor), self.rows, self.cols)
+
+
+@dataclass(frozen=True)
+class Window:
+    """True activations [n, C, h, w] of one or several groups of n images; one tensor while all of them are equal."""
+
+    tensor: Tensor
+    spots: tuple[Spot, ...]
+
+    def box(self, spot: Spot) -> Box:
+        """Where the window lies for one of its spots."""
+        height, width = self.tensor.shape[2:]
+        return Box(spot.y, spot.y + height, spot.x, spot.x + width)
+
+    def over(self, spot: Spot, box: Box, ground: Ground, fill: float = 0.0) -> Tensor:
+        """The activations over any box, [n, C, h, w]: window, ground around it, `fill` beyond the canvas."""
+        mine = self.box(spot)
+        seen = mine.meet(box)
+        if seen.bottom <= seen.top or seen.right <= seen.left:
+            return ground.over(box, fill).expand(self.tensor.shape[0], -1, -1, -1)
+        inner = seen.shift(-spot.y, -spot.x)
+        tensor = self.tensor
+        if seen != mine:
+            tensor = tensor[:, :, inner.top : inner.bottom, inner.left : inner.right]
+        if seen == box:
+            return tensor
+        return Embed.apply(tensor, ground.over(box, fill), seen.top - box.top, seen.left - box.left)
+
+
+Strip = tuple[slice, slice]
+
+
+class Embed(torch.autograd.Function):
+    """A batch of windows [n, C, h, w], each inside the same surroundings [1, C, H, W] at (top, left)."""
+
+    @staticmethod
+    def forward(ctx: Any, window: Tensor, around: Tensor, top: int, left: int) -> Tensor:
+        """Returns [n, C, H, W] in the memory format of the window."""
+        height, width = window.shape[2:]
+        ctx.hole = Box(top, top + height, left, left + width)
+        out = torch.empty(
+            (*window.shape[:2], *around.shape[2:]),
+            dtype=window.dtype,
+            device=window.device,
+            memory_format=layout(window),
+        )
+        out[:, :, top : top + height, left : left + width] = window
+        for rows, cols in strips(ctx.hole, around.shape[2], around.shape[3]):
+            out[:, :, rows, cols] = around[:, :, rows, cols]
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # type: ignore[override]
+        """The window's share is a view; the surroundings collect theirs over the batch."""
+        hole: Box = ctx.hole
+        for_window = grad[:, :, hole.top : hole.bottom, hole.left : hole.right] if ctx.needs_input_grad[0] else None
+        if not ctx.needs_input_grad[1]:
+            return for_window, None, None, None
+        for_around = grad.new_zeros((1, *grad.shape[1:]))
+        for rows, cols in strips(hole, grad.shape[2], grad.shape[3]):
+            for_around[:, :, rows, cols] = grad[:, :, rows, cols].sum(0, keepdim=True)
+        return for_window, for_around, None, None
+
+
+def strips(hole: Box, height: int, width: int) -> list[Strip]:
+    """The four rectangles of a height × width map around a hole, without the empty ones."""
+    middle = slice(hole.top, hole.bottom)
+    around = [
+        (slice(0, hole.top), slice(0, width)),
+        (slice(hole.bottom, height), slice(0, width)),
+        (middle, slice(0, hole.left)),
+        (middle, slice(hole.right, width)),
+    ]
+    return [(rows, cols) for rows, cols in around if rows.stop > rows.start and cols.stop > cols.start]
+
+
+def layout(tensor: Tensor) -> torch.memory_format:
+    """channels_last where the channels lie next to each other in memory, also for a cut-out of such a tensor."""
+    return torch.channels_last if tensor.stride(1) == 1 and tensor.shape[1] > 1 else torch.contiguous_format

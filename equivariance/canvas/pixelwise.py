@@ -1,0 +1,118 @@
+"""Layers over the channels of each pixel: permute to [N, H, W, C], layer_norm, linear, and back, as ConvNeXt does."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .canvas import Canvas
+from .dispatch import GETTERS, Op, dispatch, rule, rules
+from .errors import CanvasUnsupported
+from .pointwise import copying
+
+
+class ChannelsLast(Tensor):
+    """A canvas with its channels permuted to the end: stands for [N, H, W, C].
+
+    Args:
+        canvas: the canvas, [N, C, H, W].
+    """
+
+    canvas: Canvas
+
+    @staticmethod
+    def __new__(cls, canvas: Canvas) -> "ChannelsLast":
+        n, channels, height, width = canvas.shape
+        size = (n, height, width, channels)
+        return Tensor._make_wrapper_subclass(cls, size, dtype=canvas.dtype, device=canvas.device)  # type: ignore[attr-defined]
+
+    def __init__(self, canvas: Canvas) -> None:
+        self.canvas = canvas
+
+    def dense(self) -> Tensor:
+        """The ordinary tensor [N, H, W, C]."""
+        return self.canvas.dense().permute(0, 2, 3, 1)
+
+    def map(self, f: Callable[[Tensor], Tensor]) -> "ChannelsLast":
+        """The same after a function of each pixel, [n, h, w, C] to [n, h, w, C']."""
+        return ChannelsLast(self.canvas.map(lambda t: f(t.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)))
+
+    @property
+    def requires_grad(self) -> bool:  # type: ignore[override]
+        """Whether any part of the canvas does."""
+        return self.canvas.requires_grad
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Op, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in GETTERS:
+            with torch._C.DisableTorchFunctionSubclass():
+                return func(*args, **(kwargs or {}))
+        return dispatch(func, cls)(*args, **(kwargs or {}))
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise AssertionError(f"{func} reached a canvas past __torch_function__")
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return f"ChannelsLast({self.canvas!r})"
+
+
+@rule(torch.permute, Tensor.permute)
+def permute(input: Canvas, *dims: Any) -> Tensor:
+    """[N, C, H, W] to [N, H, W, C]; no other order is known."""
+    if _order(dims) == (0, 1, 2, 3):
+        return input
+    if _order(dims) != (0, 2, 3, 1):
+        raise CanvasUnsupported(f"permute to {_order(dims)}")
+    input.aliased = True
+    return ChannelsLast(input)
+
+
+@rule(torch.permute, Tensor.permute, form="ChannelsLast")
+def permute_back(input: ChannelsLast, *dims: Any) -> Tensor:
+    """[N, H, W, C] to [N, C, H, W]; no other order is known."""
+    if _order(dims) != (0, 3, 1, 2):
+        raise CanvasUnsupported(f"permute of a permuted canvas to {_order(dims)}")
+    return input.canvas
+
+
+@rule(F.linear, form="ChannelsLast")
+def linear(input: ChannelsLast, weight: Tensor, bias: Tensor | None = None) -> ChannelsLast:
+    """torch.nn.functional.linear of each pixel, [N, H, W, C] to [N, H, W, C']."""
+    return input.map(lambda t: F.linear(t, weight, bias))
+
+
+@rule(F.layer_norm, torch.layer_norm, form="ChannelsLast")
+def layer_norm(
+    input: ChannelsLast,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    *_: Any,
+) -> ChannelsLast:
+    """torch.nn.functional.layer_norm over the channels of each pixel, [N, H, W, C] to the same."""
+    if len(normalized_shape) != 1:
+        raise CanvasUnsupported(f"layer_norm over {list(normalized_shape)}", "its statistics would mix pixels")
+    return input.map(lambda t: F.layer_norm(t, normalized_shape, weight, bias, eps))
+
+
+@rule(F.dropout, torch.dropout, form="ChannelsLast")
+def dropout(input: ChannelsLast, p: float = 0.5, training: bool = True, inplace: bool = False) -> ChannelsLast:
+    """Dropout that is off, unchanged."""
+    if training and p:
+        raise CanvasUnsupported("dropout in training mode", "its noise differs from cell to cell")
+    return input
+
+
+def _order(dims: tuple[Any, ...]) -> tuple[int, ...]:
+    flat = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+    return tuple(d % 4 for d in flat)
+
+
+rules("elu gelu leaky_relu relu relu6 sigmoid silu softplus tanh".split(), copying, F, form="ChannelsLast")
+rules("abs clamp contiguous relu sigmoid tanh".split(), copying, torch, Tensor, form="ChannelsLast")

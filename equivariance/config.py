@@ -1,0 +1,186 @@
+"""The typed schema of a run: every name, range and cross-check is spelled here and nowhere else.
+
+A config is composed by Hydra from `conf/`; `validate` turns it into a `Config` or says in one line what is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from equivariance.errors import UserError
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Path = str
+
+
+class Section(BaseModel):
+    """A part of the config: unknown keys and values of another type are refused, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Quadrant(Section):
+    """Telling upper left from bottom right (Kayhan & van Gemert 2020, section 3.1)."""
+
+    name: Literal["quadrant"]
+    picture: Annotated[int, Field(ge=8, le=512)]  # pixels a side
+    canvas: Annotated[int, Field(ge=16, le=4096)]  # pixels a side, without the border
+    background: Literal["mean", "black"]  # mean: 0 after normalisation
+    pooling: Literal["max", "avg", "released"]
+    border_as: Literal["pixels", "padding"]  # padding: the first convolution's, as released
+
+
+class Arch(Section):
+    """A classification network, by library and name."""
+
+    library: Literal["equivariance", "torchvision", "timm", "efficientnet_lite"]
+    name: str
+    mean: Annotated[list[float], Field(min_length=3, max_length=3)]  # of each channel, pixels in [0, 1]
+    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)]
+    maxpool_kernel: Annotated[int, Field(ge=1, le=16)] | None  # of the first max pooling; null: as published
+
+
+class Init(Section):
+    """Which weights a network starts from and which of them train."""
+
+    name: Literal["scratch", "frozen-random", "frozen-pretrained"]
+    checkpoint: Path | None  # a local file of weights for the whole network
+    batchnorm: Literal["frozen", "adapting"]  # of a frozen trunk
+
+
+class Conv(Section):
+    """How a network meets the boundary."""
+
+    name: Literal["same", "full"]
+
+
+class Data(Section):
+    """Where the pictures come from and how they are split."""
+
+    name: Literal["photos", "folder", "imagenet"]
+    root: Path | None  # of an image folder
+    pictures: Annotated[int, Field(ge=1, le=100_000)]  # source pictures per split; each appears once in each class
+    crop: Annotated[float, Field(gt=0, le=1)]  # side of the central crop, as a share of the shorter side
+    resize: Literal["antialias", "released"]
+    splits: Literal["disjoint", "shared"]  # shared: validation and test are the training pictures, as released
+    seed: Annotated[int, Field(ge=0, lt=2**31)]  # of the choice of crops from photographs
+
+
+class Sgd(Section):
+    """The paper's recipe: SGD and a plateau rule on the validation loss."""
+
+    name: Literal["sgd"]
+    lr: Annotated[float, Field(gt=0, le=100)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    nesterov: bool
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    batch: Annotated[int, Field(ge=1, le=65_536)]  # images
+    epochs: Annotated[int, Field(ge=1, le=100_000)]  # at most
+    patience: Annotated[int, Field(ge=0, le=100_000)]  # epochs without improvement before lr falls
+    factor: Annotated[float, Field(gt=0, lt=1)]  # by which lr falls
+    min_lr: Annotated[float, Field(ge=0, le=100)]  # training ends when lr has fallen to it
+
+
+class Probe(Section):
+    """A converged linear probe: standardised features, L2-regularised logistic regression by L-BFGS."""
+
+    name: Literal["probe"]
+    l2: Annotated[float, Field(gt=0, le=1e6)]  # half the squared weights times this is added to the mean loss
+    iterations: Count  # at most
+
+
+class Tracking(Section):
+    """Where MLflow keeps the runs."""
+
+    uri: str | None  # null: sqlite in the working folder, which plain `mlflow ui` shows
+    sweep: str | None  # name under which a sweep's runs are grouped
+
+
+class Config(Section):
+    """One run."""
+
+    protocol: Literal["paper", "released"]
+    experiment: Quadrant
+    arch: Arch
+    init: Init
+    conv: Conv
+    data: Data
+    optim: Annotated[Sgd | Probe, Field(discriminator="name")]
+    border: Annotated[int, Field(ge=0, le=65_536)]  # pixels on each of the four sides
+    seed: Annotated[int, Field(ge=0, lt=2**31)]  # of weights, order of batches and head
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    runs: Path  # folder of the run directories
+    force: bool  # run anew although a finished run is at hand
+    tracking: Tracking
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Config:
+        for complaint in complaints(self):
+            raise ValueError(complaint)
+        return self
+
+
+def complaints(config: Config) -> list[str]:
+    """What each key allows alone but not together, one line each."""
+    experiment, data, frozen = config.experiment, config.data, config.init.name != "scratch"
+    found = []
+    if experiment.canvas < 2 * experiment.picture:
+        found.append(
+            f"experiment.canvas={experiment.canvas}: two pictures of experiment.picture={experiment.picture}"
+            " do not fit side by side; allowed: twice the picture or more"
+        )
+    if data.name != "photos" and not data.root:
+        found.append(f"data.root=null: data={data.name} needs a folder; allowed: data.root=FOLDER")
+    if config.optim.name == "probe" and not (frozen and config.init.batchnorm == "frozen"):
+        found.append(
+            f"optim=probe: needs features that do not change; allowed with init=frozen-random|frozen-pretrained and"
+            f" init.batchnorm=frozen, not with init={config.init.name} init.batchnorm={config.init.batchnorm}"
+        )
+    if config.init.checkpoint and config.init.name == "frozen-random":
+        found.append(f"init.checkpoint={config.init.checkpoint}: allowed with init=scratch|frozen-pretrained")
+    if experiment.border_as == "padding" and config.conv.name != "same":
+        found.append(f"experiment.border_as=padding: allowed with conv=same, not with conv={config.conv.name}")
+    return found
+
+
+def validate(raw: dict[str, Any]) -> Config:
+    """A composed config, checked.
+
+    Args:
+        raw: plain nested values, as composed from `conf/`.
+    Returns: The typed config.
+    Raises: UserError: one line naming the first wrong key, its value and what is allowed.
+    """
+    from equivariance.config_errors import explain
+
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(explain(error, Config)) from None
+
+
+# What decides no number: where a run computes and is kept. Paths are replaced by fingerprints of what they hold.
+CIRCUMSTANCES = {
+    "device": True,
+    "runs": True,
+    "force": True,
+    "tracking": True,
+    "data": {"root"},
+    "init": {"checkpoint"},
+}
+# Raised when the same config would give other numbers than before, so that old results are not reused.
+EDITION = 1
+
+
+def scientific(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
+    """The part of a config that decides its numbers.
+
+    Args:
+        config: the run.
+        fingerprints: for `data.root` and `init.checkpoint`, where set, a digest of the contents.
+    Returns: Plain nested values, to be hashed into the run's identity.
+    """
+    return {**config.model_dump(exclude=CIRCUMSTANCES), "fingerprints": fingerprints, "edition": EDITION}

@@ -1,0 +1,103 @@
+"""What a wrong config is told: one line with the key, its value and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ValidationError
+
+NAMES = {int: "an integer", float: "a number", str: "text", bool: "true or false", list: "a list"}
+
+
+def explain(error: ValidationError, schema: type[BaseModel]) -> str:
+    """The first complaint of pydantic as one line.
+
+    Args:
+        error: what validation raised.
+        schema: the model that was validated, to say what is allowed.
+    """
+    first = error.errors()[0]
+    if first["type"] == "value_error":  # from a cross-check, already a line
+        return str(first["ctx"]["error"])
+    path = [str(part) for part in first["loc"]]
+    if first["type"].startswith("union_tag"):
+        path.append("name")
+        tag = first["ctx"].get("tag", "nothing")
+        return f"{'.'.join(path)}={tag}: allowed: {first['ctx'].get('expected_tags', 'one of its names')}"
+    annotation, key = follow(schema, path)
+    if first["type"] == "extra_forbidden":
+        return unknown(".".join(key), keys(schema))
+    if first["type"] == "missing":
+        return f"{'.'.join(key)}: not set; allowed: {allowed(annotation)}"
+    return f"{'.'.join(key)}={_plain(first['input'])}: allowed: {allowed(annotation)}"
+
+
+def unknown(key: str, known: list[str]) -> str:
+    """A line for a key that no part of the schema has."""
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else ""
+    siblings = [k for k in known if k.rpartition(".")[0] == key.rpartition(".")[0]] or known
+    return f"{key}: no such key; {hint or 'allowed: ' + ', '.join(siblings)}"
+
+
+def keys(schema: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every key of a schema, dotted, sections and values alike."""
+    found = []
+    for name, field in schema.model_fields.items():
+        found.append(prefix + name)
+        for section in _sections(field.annotation):
+            found += keys(section, f"{prefix}{name}.")
+    return list(dict.fromkeys(found))
+
+
+def follow(schema: type[BaseModel], path: list[str]) -> tuple[Any, list[str]]:
+    """The annotation at a location that pydantic reports, and the key without the names of chosen alternatives."""
+    sections, annotation, key = [schema], Any, []
+    for part in path:
+        named = [s for s in sections if part in s.model_fields]
+        if named:
+            field = named[0].model_fields[part]
+            annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+            sections = _sections(field.annotation)
+            key.append(part)
+        elif any(part in get_args(s.model_fields["name"].annotation) for s in sections if "name" in s.model_fields):
+            sections = [s for s in sections if part in get_args(s.model_fields["name"].annotation)]
+        else:
+            key.append(part)
+    return annotation, key
+
+
+def allowed(annotation: Any) -> str:
+    """What values an annotation admits, in words."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return allowed(arguments[0]) + _range(arguments[1:])
+    if origin is Literal:
+        return " | ".join(str(a) for a in arguments)
+    if origin is Union or str(origin) == "<class 'types.UnionType'>":
+        return " or ".join("null" if a is type(None) else allowed(a) for a in arguments)
+    if origin is list:
+        return f"a list, each {allowed(arguments[0])}"
+    return NAMES.get(annotation, "a section of keys")
+
+
+def _range(metadata: tuple[Any, ...]) -> str:
+    bounds = [b for m in metadata for b in (m.metadata if hasattr(m, "metadata") else [m])]
+    patterns = [b.pattern for b in bounds if getattr(b, "pattern", None)]
+    words = {Ge: ("from", "ge"), Gt: ("above", "gt"), Le: ("to", "le"), Lt: ("below", "lt")}
+    said = [
+        f" {words[type(b)][0]} {getattr(b, words[type(b)][1]):,}".replace(",", "") for b in bounds if type(b) in words
+    ]
+    return "".join(said) + "".join(f" matching {p}" for p in patterns)
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [s for a in get_args(annotation) for s in _sections(a)]
+
+
+def _plain(value: Any) -> str:
+    return "null" if value is None else str(value)

@@ -1,0 +1,83 @@
+"""Pictures from a folder laid out as root/<class>/<picture>."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from equivariance.data.splits import Picture
+from equivariance.errors import UserError
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
+# The side to which the authors' code brings a picture before it shrinks it, in pixels.
+RELEASED_SIDE = 224
+
+
+@lru_cache(8)
+def files(root: Path) -> tuple[Path, ...]:
+    """The pictures of a folder: the first of each class in sorted order, then the second of each, and so on.
+
+    Raises: UserError: no such folder, or no pictures in it.
+    """
+    if not root.is_dir():
+        raise UserError(f"data.root={root}: no such folder")
+    classes = [c for c in sorted(root.iterdir()) if c.is_dir()] or [root]
+    listed = [[f for f in sorted(c.rglob("*")) if f.suffix.lower() in SUFFIXES] for c in classes]
+    found = tuple(f for turn in zip_longest(*listed) for f in turn if f is not None)
+    if not found:
+        raise UserError(f"data.root={root}: no pictures there; allowed: <class>/<picture> as {', '.join(SUFFIXES)}")
+    return found
+
+
+def fingerprint(root: Path) -> str:
+    """A digest of names and sizes in a folder: changes when a picture is added, removed or replaced."""
+    digest = hashlib.sha256()
+    for file in files(root):
+        digest.update(f"{file.relative_to(root)}\0{file.stat().st_size}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def pictures(root: Path, side: int, crop: float, resize: str, skipped: list[str]) -> Iterator[Picture]:
+    """Reads pictures one by one, in the order of `files`.
+
+    Args:
+        root: the folder.
+        side: pixels a side of the result.
+        crop: side of the central crop as a share of the shorter side.
+        resize: `antialias`, or `released`: to 224 pixels and then bilinear without anti-aliasing.
+        skipped: gets a line for each file that cannot be read.
+    """
+    for file in files(root):
+        try:
+            with Image.open(file) as image:
+                square = _central(image.convert("RGB"), crop)
+            pixels = _released(square, side) if resize == "released" else _antialiased(square, side)
+        except (OSError, ValueError, SyntaxError) as error:  # what PIL raises for truncated and foreign files
+            skipped.append(f"{file.relative_to(root)}: {error}")
+            continue
+        yield Picture(pixels, str(file.relative_to(root)))
+
+
+def _central(image: Image.Image, crop: float) -> Image.Image:
+    size = max(1, round(min(image.size) * crop))
+    left, top = (image.size[0] - size) // 2, (image.size[1] - size) // 2
+    return image.crop((left, top, left + size, top + size))
+
+
+def _antialiased(image: Image.Image, side: int) -> np.ndarray:
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
+
+
+def _released(image: Image.Image, side: int) -> np.ndarray:
+    large = image.resize((RELEASED_SIDE, RELEASED_SIDE), Image.Resampling.BILINEAR)
+    stacked = torch.from_numpy(np.array(large)).permute(2, 0, 1)[None].float()  # [side, side, 3] -> [1, 3, side, side]
+    small = F.interpolate(stacked, size=(side, side), mode="bilinear", align_corners=False, antialias=False)
+    return small[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()

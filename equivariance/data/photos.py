@@ -1,0 +1,67 @@
+"""Crops of the photographs that come with scikit-image: real pictures without a download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from equivariance.data.splits import SPLITS, Picture, Splits, checked
+
+# Photographs whose licence scikit-image states as CC0 or public domain.
+PHOTOS = (
+    *("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"),
+    *("camera.png", "brick.png", "grass.png", "gravel.png"),
+)
+# Side of a crop in source pixels before it is resized: from the picture's own size up to this many times.
+ZOOM = 3.0
+# Standard deviation of a crop's pixels (0..255) under which it is drawn again: plain sky shows nothing.
+FLAT = 8.0
+
+
+def photos(count: int, side: int, seed: int) -> Splits:
+    """Square crops, resized.
+
+    Each photograph is cut into three strips across its longer side, one strip a split, so that no pixel is in two
+    splits. Within a strip, place and size of a crop are random and crops may overlap.
+
+    Args:
+        count: pictures per split.
+        side: pixels a side of the pictures.
+        seed: of the choice of crops.
+    Raises: UserError: never in practice; a crop that occurred in two splits would be one.
+    """
+    generator = np.random.default_rng(seed)
+    images = [_load(name) for name in PHOTOS]
+    pictures: dict[str, list[Picture]] = {split: [] for split in SPLITS}
+    for number in range(count):
+        image, name = images[number % len(images)], PHOTOS[number % len(PHOTOS)]
+        for index, split in enumerate(SPLITS):
+            pictures[split].append(_crop(_strip(image, index), name, split, side, generator))
+    return checked(Splits(pictures))
+
+
+def _load(name: str) -> Image.Image:
+    import skimage
+
+    return Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
+
+
+def _strip(image: Image.Image, index: int) -> Image.Image:
+    width, height = image.size
+    if width >= height:
+        return image.crop((width * index // 3, 0, width * (index + 1) // 3, height))
+    return image.crop((0, height * index // 3, width, height * (index + 1) // 3))
+
+
+def _crop(strip: Image.Image, name: str, split: str, side: int, generator: np.random.Generator) -> Picture:
+    limit = min(*strip.size)
+    size = int(generator.integers(min(side, limit), min(int(ZOOM * side), limit) + 1))
+    left = int(generator.integers(0, strip.size[0] - size + 1))
+    top = int(generator.integers(0, strip.size[1] - size + 1))
+    box = (left, top, left + size, top + size)
+    pixels = np.asarray(strip.resize((side, side), Image.Resampling.BILINEAR, box=box))
+    if pixels.std() < FLAT:
+        return _crop(strip, name, split, side, generator)
+    return Picture(pixels, f"{name}, {split} strip, {box}")

@@ -1,0 +1,103 @@
+"""Source pictures for training, validation and test: no picture in two of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equivariance.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One source picture.
+
+    Args:
+        pixels: uint8 [side, side, 3], RGB.
+        source: where it was taken from, to name it in messages.
+    """
+
+    pixels: np.ndarray
+    source: str
+
+    @property
+    def content(self) -> str:
+        """A digest of the pixels: equal pictures have equal digests whatever their names."""
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The pictures of the three splits and what was skipped on the way.
+
+    Args:
+        pictures: for each of SPLITS, its pictures.
+        skipped: one line for each file that could not be read.
+    """
+
+    pictures: dict[str, list[Picture]]
+    skipped: list[str] = field(default_factory=list)
+
+    def tensor(self, split: str, mean: list[float], std: list[float]) -> Tensor:
+        """The pictures of one split, normalised.
+
+        Args:
+            split: one of SPLITS.
+            mean: per channel, for pixels in [0, 1].
+            std: per channel.
+        Returns: float32 [n, 3, side, side].
+        """
+        stacked = torch.from_numpy(np.stack([p.pixels for p in self.pictures[split]]))
+        scaled = stacked.permute(0, 3, 1, 2).float() / 255  # [n, side, side, 3] -> [n, 3, side, side]
+        return (scaled - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+
+
+def deal(pictures: Iterator[Picture], count: int, skipped: list[str]) -> Splits:
+    """Deals pictures in turn to the three splits until each has `count`.
+
+    Args:
+        pictures: read lazily, in a fixed order; no more than needed are read.
+        count: pictures per split.
+        skipped: filled by the reader as it goes.
+    Raises: UserError: too few pictures, or one picture in two splits.
+    """
+    dealt: dict[str, list[Picture]] = {split: [] for split in SPLITS}
+    for number in range(3 * count):
+        picture = next(pictures, None)
+        if picture is None:
+            bad = f"; {len(skipped)} unreadable" if skipped else ""
+            raise UserError(
+                f"data.pictures={count}: three splits need {3 * count} pictures, the source has {number}{bad};"
+                f" allowed: up to {number // 3}"
+            )
+        dealt[SPLITS[number % 3]].append(picture)
+    return checked(Splits(dealt, skipped))
+
+
+def checked(splits: Splits) -> Splits:
+    """The splits, if no picture's content appears in two of them.
+
+    Raises: UserError: naming the two sources.
+    """
+    seen: dict[str, tuple[str, str]] = {}
+    for split, pictures in splits.pictures.items():
+        for picture in pictures:
+            other, source = seen.setdefault(picture.content, (split, picture.source))
+            if other != split:
+                raise UserError(
+                    f"data: the same picture is in two splits, {other} ({source}) and {split} ({picture.source});"
+                    " remove one of the files"
+                )
+    return splits
+
+
+def shared(splits: Splits) -> Splits:
+    """Validation and test replaced by the training pictures, as the authors' generator does."""
+    return Splits(dict.fromkeys(SPLITS, splits.pictures["train"]), splits.skipped)

@@ -1,0 +1,39 @@
+"""One module an experiment, each with run(config, device) -> Result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from equivariance.errors import UserError
+from equivariance.experiments import quadrant
+from equivariance.experiments.result import Result
+
+if TYPE_CHECKING:
+    from equivariance.config import Config
+
+EXPERIMENTS = {"quadrant": quadrant.run}
+
+
+def run(config: Config) -> Result:
+    """Computes one run on its device, deterministically for a given seed.
+
+    Raises: UserError: the device is not there, or what the experiment cannot have.
+    """
+    device = pick_device(config.device)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    result = EXPERIMENTS[config.experiment.name](config, device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return Result(result.metrics, result.history, result.weights, {"device": name, **result.notes})
+
+
+def pick_device(wish: str) -> torch.device:
+    """`auto` is a GPU where there is one; any other name must exist."""
+    there = torch.cuda.device_count()
+    if wish == "auto":
+        return torch.device("cuda" if there else "cpu")
+    device = torch.device(wish)
+    if device.type == "cuda" and (device.index or 0) >= there:
+        raise UserError(f"device={wish}: {there} GPUs here; allowed: auto, cpu" + ", cuda" * (there > 0))
+    return device

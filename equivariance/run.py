@@ -1,0 +1,139 @@
+"""The entry point: compose, validate, reuse or run, record.
+
+    python -m equivariance.run arch=resnet18 border=64 conv=full
+    python -m equivariance.run -m border=0,16,32,64,128,256,512 conv=same,full
+    python -m equivariance.run -m +sweep=quadrant
+
+The console script `equivariance` does the same and completes with the Tab key.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from equivariance.config import Config, scientific, validate
+from equivariance.errors import UserError
+from equivariance.overrides import check, conf_dir
+from sweeps.identity import file_digest, identity
+from sweeps.launcher import Job, launch
+from sweeps.records import Record
+from sweeps.tracking import Mirror
+
+
+def prepare(composed: DictConfig) -> Job:
+    """A composed config as a job: validated, identified, nothing computed.
+
+    Raises: UserError: one line naming the key at fault.
+    """
+    config = validate(_plain(composed))
+    record = Record(Path(config.runs) / config.experiment.name / identity(scientific(config, fingerprints(config))))
+    return Job(record, _label(config), lambda: compute(config, record), config.force)
+
+
+def fingerprints(config: Config) -> dict[str, str]:
+    """What the config's paths hold, so that a moved folder is the same and a changed one is not.
+
+    Raises: UserError: a missing folder or file.
+    """
+    found = {}
+    if config.data.name != "photos" and config.data.root:
+        from equivariance.data import folder_fingerprint
+
+        found["data.root"] = folder_fingerprint(Path(config.data.root))
+    if config.init.checkpoint:
+        path = Path(config.init.checkpoint)
+        if not path.is_file():
+            raise UserError(f"init.checkpoint={path}: no such file")
+        found["init.checkpoint"] = file_digest(path)
+    return found
+
+
+def compute(config: Config, record: Record) -> dict[str, Any]:
+    """Runs the experiment and leaves its record; the result is written last."""
+    from safetensors.torch import save
+
+    from equivariance import experiments
+
+    began = time.time()
+    record.start(OmegaConf.to_yaml(config.model_dump()))
+    result = experiments.run(config)
+    record.keep("checkpoint.safetensors", save({k: v.contiguous() for k, v in result.weights.items()}))
+    values = {
+        "label": _label(config),
+        "config": config.model_dump(exclude={"force", "runs", "tracking"}),
+        "metrics": result.metrics,
+        "notes": result.notes,
+        "sweep": config.tracking.sweep,
+        "commit": _commit(),
+        "began": began,
+        "ended": time.time(),
+    }
+    record.finish(result.history, values)
+    return {"identity": record.identity, **values}
+
+
+def sweep(composed: list[DictConfig]) -> None:
+    """Runs all the configs of a multirun, after all of them have been validated."""
+    jobs = [prepare(config) for config in composed]
+    tracking = composed[0].tracking
+    launch(jobs, Mirror(tracking.uri), tracking.sweep)
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
+def _single(composed: DictConfig) -> None:
+    job = prepare(composed)
+    launch([job], Mirror(composed.tracking.uri), composed.tracking.sweep)
+
+
+def main() -> None:
+    """The command line: exit code 0 when all went well, 1 when a run failed, 2 for the user's mistakes."""
+    # Hydra then raises instead of printing its own traceback and ending with 1.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    try:
+        check(sys.argv[1:])
+        _single()
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def _plain(composed: DictConfig) -> dict[str, Any]:
+    ours = OmegaConf.masked_copy(composed, [str(k) for k in composed if k != "hydra"])
+    values = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
+    assert isinstance(values, dict)
+    return {str(k): v for k, v in values.items()}
+
+
+def _label(config: Config) -> str:
+    return f"{config.arch.name} {config.init.name} {config.conv.name} border={config.border} seed={config.seed}"
+
+
+def _commit() -> str | None:
+    """The commit of the code that ran, with a mark where the tree differs from it."""
+    import subprocess
+
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    main()

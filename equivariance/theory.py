@@ -1,0 +1,83 @@
+"""What must come out: receptive fields, certified borders. The oracle the tests use and the proof tables quote.
+
+A unit that sees both the picture and the canvas edge can tell how far apart they are. Where none does, and the two
+places differ by a multiple of the total stride, the feature maps of the two classes hold the same values at shifted
+places, so their global maximum or mean is equal for *every* weight: accuracy is exactly 50 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from equivariance.data.quadrant import Quadrant
+from equivariance.errors import UserError
+from equivariance.reach import Axis, reach
+
+FeatureMap = nn.Module | Callable
+
+
+def certified(network: nn.Module, task: Quadrant) -> bool:
+    """Whether no weights let this network tell the two classes apart.
+
+    Args:
+        network: maps images [N, 3, H, W] to the feature map that is pooled globally.
+        task: the geometry of the images.
+    Returns: True if provably not; False if some unit sees picture and edge at once, the places differ in phase, or the
+        network has an operation whose reach is not known.
+    Source: Kayhan & van Gemert 2020, section 3.1 (leak below the receptive field), made exact here.
+    """
+    try:
+        axes = reach(network, task.side, task.side)
+    except UserError:  # an operation whose reach is not known: nothing is proved
+        return False
+    shift = task.canvas - task.picture
+    return all(
+        shift % axis.stride == 0
+        and all(_clear(axis, task.corner(label), task.corner(label) + task.picture - 1) for label in (0, 1))
+        for axis in axes
+    )
+
+
+def _clear(axis: Axis, first: int, last: int) -> bool:
+    """Whether every unit that would see pixels first..last of an endless image is there and sees no edge."""
+    lowest = -((axis.last - first) // axis.stride)
+    highest = (last - axis.first) // axis.stride
+    return axis.head <= lowest and highest <= axis.size - 1 - axis.tail
+
+
+def smallest_certified_border(network: nn.Module, task: Quadrant, limit: int = 65_536) -> int | None:
+    """The border from which on the classes are provably indistinguishable.
+
+    Args:
+        network: as in `certified`.
+        task: the geometry; its own border is ignored.
+        limit: borders above it are not tried.
+    Returns: The smallest border in pixels above which all are certified; None if there is none (places out of phase).
+    """
+
+    def at(border: int) -> bool:
+        return certified(network, Quadrant(task.picture, task.canvas, border, task.background))
+
+    if not at(limit):
+        return None
+    low, high = -1, limit  # certified at high; not certified at low, or low is -1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if at(middle) else (middle, high)
+    # Near the threshold the picture's phase decides, so a certified border can have uncertified ones above it; that
+    # pattern repeats with the stride while the distance to the edge grows, so a few strides further all are certified.
+    stride = reach(network, task.side, task.side)[0].stride
+    return 1 + max((b for b in range(high, high + 3 * stride) if not at(b)), default=high - 1)
+
+
+def receptive_field(network: nn.Module, side: int = 4096) -> tuple[int, int]:
+    """Receptive field and total stride of a network's last feature map, in pixels.
+
+    Args:
+        network: maps images to a feature map.
+        side: pixels a side of the image it is computed on; any size the network accepts gives the same.
+    """
+    axis = reach(network, side, side)[0]
+    return axis.field, axis.stride

@@ -1,0 +1,111 @@
+"""python -m sweeps: every paper artefact, its runs done and to do; one artefact's table and figure; sync."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from sweeps import grid, records
+from sweeps.tracking import Mirror, sync
+
+if TYPE_CHECKING:
+    import pandas
+
+ARTEFACTS = ("quadrant",)
+FORMATS = ("text", "csv", "md", "latex")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns the exit code."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    options = _options().parse_args(arguments)
+    if options.artefact is None:
+        return status(options.runs)
+    mirror = Mirror(options.uri)
+    try:
+        if options.artefact == "sync":
+            logged, total = sync(options.runs, mirror)
+            print(f"{total} finished runs, {logged} logged now to {mirror.uri}")
+            return 0
+        return artefact(_module(options.artefact), options, mirror)
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"error: {' '.join(str(error).split())[:300]}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if not type(error).__module__.startswith(("mlflow", "sqlalchemy", "requests", "urllib3")):
+            raise
+        reason = (str(error).splitlines() or [""])[0][:160]
+        print(f"error: MLflow at {mirror.uri} cannot be read ({reason}); the runs are safe in {options.runs}/",
+              file=sys.stderr)  # fmt: skip
+        return 1
+
+
+def status(runs: Path) -> int:
+    """Prints each artefact with its cells done and to do."""
+    for name in ARTEFACTS:
+        done, total = grid.done(name, _module(name).EXPERIMENT, runs)
+        print(f"{name:12} {done:5} of {total} runs done   python -m equivariance.run -m +sweep={name}")
+    others = sum(1 for _ in records.finished(runs))
+    print(f"{others} finished runs in {runs}/")
+    return 0
+
+
+def artefact(module: ModuleType, options: argparse.Namespace, mirror: Mirror) -> int:
+    """Prints an artefact's table and writes table and figure under the results folder."""
+    sync(options.runs, mirror, module.EXPERIMENT)
+    frame = mirror.read(module.EXPERIMENT)
+    if not len(frame):
+        print(f"no runs yet; for example: {module.COMMAND}", file=sys.stderr)
+        return 1
+    table = module.table(frame)
+    print(formatted(module, table, options.format), end="")
+    folder = options.results
+    for form, suffix in (("csv", "csv"), ("md", "md"), ("latex", "tex")):
+        records.write(folder / f"{options.artefact}.{suffix}", formatted(module, table, form).encode())
+    figure = module.figure(table)
+    for suffix in ("png", "svg"):
+        figure.savefig(folder / f"{options.artefact}.{suffix}", dpi=160)
+    if options.format == "text":
+        print(f"\nwritten: {folder}/{options.artefact}.csv, .md, .tex, .png, .svg")
+    return 0
+
+
+def formatted(module: ModuleType, table: pandas.DataFrame, form: str) -> str:
+    """The table as text, csv, markdown or LaTeX."""
+    if form == "csv":
+        return table.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    shown = module.shown(table)
+    if form == "latex":
+        return shown.to_latex(escape=True, multirow=False)
+    if form == "md":
+        return markdown(shown.reset_index())
+    return f"{module.TITLE}\naccuracy in %, mean ± std (seeds)\n\n{shown.to_string()}\n"
+
+
+def markdown(table: pandas.DataFrame) -> str:
+    """A table in GitHub's markdown."""
+    lines = [[str(c) for c in table.columns], ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"sweeps.{name}")
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sweeps", description=__doc__)
+    parser.add_argument("artefact", nargs="?", choices=[*ARTEFACTS, "sync"], help="none: the status of all")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="what is printed")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run directories")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder for tables and figures")
+    parser.add_argument("--uri", help="MLflow server or store; default: mlflow.db in this folder")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

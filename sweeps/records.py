@@ -1,0 +1,107 @@
+"""The durable record of runs: one directory a run, one atomic file that says it is done.
+
+No lock and no database: two writers of one run write equal files, and a rename makes one of them final.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RESULT = "result.json"
+MIRRORED = "mirrored.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """The directory of one run: config.yaml, history.csv, checkpoint.safetensors, result.json (last).
+
+    Args:
+        path: runs/<experiment>/<identity>.
+    """
+
+    path: Path
+
+    @property
+    def identity(self) -> str:
+        """The name of the directory."""
+        return self.path.name
+
+    @property
+    def experiment(self) -> str:
+        """The name of the experiment's directory."""
+        return self.path.parent.name
+
+    def result(self) -> dict[str, Any] | None:
+        """What the finished run gave; None where it is unfinished, torn or of another run."""
+        try:
+            found = json.loads((self.path / RESULT).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) and found.get("identity") == self.identity else None
+
+    def start(self, config: str) -> None:
+        """Makes the directory, without a result, and keeps the config (YAML text)."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / RESULT).unlink(missing_ok=True)
+        (self.path / MIRRORED).unlink(missing_ok=True)
+        write(self.path / "config.yaml", config.encode())
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Adds a file."""
+        write(self.path / name, content)
+
+    def finish(self, history: list[dict[str, float]], result: dict[str, Any]) -> None:
+        """Writes the history and then, last and atomically, the result."""
+        write(self.path / "history.csv", table(history).encode())
+        content = {"identity": self.identity, **result}
+        write(self.path / RESULT, json.dumps(content, indent=1, sort_keys=True).encode())
+
+    def history(self) -> list[dict[str, float]]:
+        """A row an epoch, as written."""
+        with (self.path / "history.csv").open(newline="") as file:
+            return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def finished(runs: Path, experiment: str = "*") -> Iterator[tuple[Record, dict[str, Any]]]:
+    """Every finished run below a folder, in a fixed order, with its result."""
+    for path in sorted(runs.glob(f"{experiment}/*/{RESULT}")):
+        record = Record(path.parent)
+        result = record.result()
+        if result is not None:
+            yield record, result
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file so that it is there whole or not at all, also after a power cut.
+
+    Raises: OSError: the disk is full, say; no file of that name is left half-written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def table(rows: list[dict[str, float]]) -> str:
+    """Rows of numbers as csv, columns in order of first appearance; numbers keep every digit."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: repr(v) for k, v in row.items()} for row in rows)
+    return text.getvalue()

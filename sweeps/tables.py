@@ -1,0 +1,86 @@
+"""Runs to tables: one row a cell of the grid, mean and deviation over seeds, an interval, the published value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
+
+# Settings that say nothing of their own: where a run was computed, and what the architecture's name implies.
+IGNORED = ("device", "data.root", "init.checkpoint", "arch.library", "arch.mean", "arch.std", "experiment")
+CONFIDENCE = 0.95
+
+
+def cells(frame: pandas.DataFrame, axes: list[str], metric: str = "accuracy") -> pandas.DataFrame:
+    """Aggregates runs over seeds.
+
+    Args:
+        frame: as `mlflow.search_runs` gives it.
+        axes: params that span the table.
+        metric: a metric in [0, 1].
+    Returns: columns axes, then every other setting in which the runs differ, then n (seeds), <metric>_mean,
+        <metric>_std (sample deviation; empty for one seed), low, high: in percent. The interval is Student's over
+        seeds; for one seed it is Wilson's over that run's test images.
+    """
+    settings = _settings(frame, axes)
+    table = frame.rename(columns={f"params.{s}": s for s in [*axes, *settings]})
+    table["value"] = 100 * table[f"metrics.{metric}"]
+    rows = []
+    for key, group in table.fillna(dict.fromkeys(settings, "-")).groupby([*axes, *settings], sort=False):
+        values = group.drop_duplicates("params.seed")["value"]
+        low, high = interval(values.to_list(), int(group["metrics.n"].iloc[0]))
+        deviation = values.std() if len(values) > 1 else None
+        numbers = (len(values), values.mean(), deviation, low, high)
+        rows.append((*(key if isinstance(key, tuple) else (key,)), *numbers))
+    import pandas as pd
+
+    columns = [*axes, *settings, "n", f"{metric}_mean", f"{metric}_std", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def interval(values: list[float], images: int) -> tuple[float, float]:
+    """A 95 % interval, in percent.
+
+    Args:
+        values: the accuracy of each seed, in percent.
+        images: test images of one run.
+    Returns: (low, high) within 0 and 100; Student's t over two seeds or more, Wilson's for one.
+    """
+    from scipy import stats
+
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        right = round(mean / 100 * images)
+        found = stats.binomtest(right, images).proportion_ci(CONFIDENCE, method="wilson")
+        return 100 * found.low, 100 * found.high
+    half = stats.sem(values) * stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    return max(0.0, mean - half), min(100.0, mean + half)
+
+
+def pivot(table: pandas.DataFrame, rows: list[str], column: str) -> pandas.DataFrame:
+    """A table for people: 'mean ± std (n)' by rows and one axis across, published values as rows of their own."""
+    import pandas as pd
+
+    shown = table.assign(cell=[_cell(r) for r in table.to_dict("records")])
+    wide = shown.pivot_table(index=rows, columns=column, values="cell", aggfunc="first", sort=False)
+    published = table.dropna(subset=["published"]) if "published" in table else table.iloc[:0]
+    if len(published):
+        beside = published.assign(cell=published["published"].map("{:g}".format))
+        beside = beside.assign(**{rows[-1]: beside[rows[-1]] + ", published"})
+        said = beside.pivot_table(index=rows, columns=column, values="cell", aggfunc="first", sort=False)
+        wide = pd.concat([wide, said])
+    return wide.sort_index(axis=1).sort_index().fillna("")
+
+
+def _settings(frame: pandas.DataFrame, axes: list[str]) -> list[str]:
+    names = [c.removeprefix("params.") for c in frame.columns if c.startswith("params.")]
+    free = [n for n in names if n not in (*axes, "seed", *IGNORED)]
+    return sorted(n for n in free if frame[f"params.{n}"].dropna().nunique() > 1)
+
+
+def _cell(row: dict[Any, Any]) -> str:
+    mean = next(v for k, v in row.items() if k.endswith("_mean"))
+    deviation = next(v for k, v in row.items() if k.endswith("_std"))
+    spread = f" ± {deviation:.1f}" if deviation == deviation and deviation is not None else ""
+    return f"{mean:.1f}{spread} ({row['n']:.0f})"

@@ -1,0 +1,111 @@
+"""Receptive fields and certificates against the published numbers and against brute force."""
+
+import pytest
+import torch
+from torch import nn
+
+from equivariance.data.quadrant import Quadrant
+from equivariance.models.boundary import full, unwrap
+from equivariance.models.trunk import trunk
+from equivariance.theory import certified, receptive_field, smallest_certified_border
+
+# Standard recursion, published architectures; 33, 435 and 2071 are the ones the paper's figure rests on.
+FIELDS = {
+    ("equivariance", "bagnet33"): (33, 8),
+    ("torchvision", "resnet18"): (435, 32),
+    ("torchvision", "resnet34"): (899, 32),
+    ("torchvision", "resnet50"): (427, 32),
+    ("torchvision", "resnet101"): (971, 32),
+    ("torchvision", "densenet121"): (2071, 32),
+    ("torchvision", "vgg16"): (212, 32),
+}
+
+
+@pytest.mark.parametrize(("library", "name"), FIELDS)
+def test_receptive_field_and_stride_follow_from_the_network_itself(library, name):
+    assert receptive_field(trunk(library, name)) == FIELDS[library, name]
+
+
+class Full(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return unwrap(self.network(full(x)))
+
+
+def small(kind: str) -> nn.Module:
+    def conv(k, s, p):
+        return nn.Conv2d(3 if not layers else 4, 4, k, s, p)
+
+    layers: list[nn.Module] = []
+    plan = {
+        "same": [(3, 1, 1), (3, 2, 1), (3, 1, 1)],
+        "valid": [(3, 1, 0), (3, 2, 0)],
+        "stem": [(7, 2, 3), "pool", (3, 1, 1)],
+        "even": [(2, 2, 0), (3, 1, 1)],
+        "lopsided": [(4, 2, 1), (3, 1, 1)],
+        "full": [(3, 1, 1), (3, 2, 1), (3, 1, 1)],
+    }[kind]
+    for step in plan:
+        layers += [nn.MaxPool2d(3, 2, 1)] if step == "pool" else [conv(*step), nn.ReLU()]
+    network = nn.Sequential(*layers).double()
+    return Full(network) if kind == "full" else network
+
+
+def difference(network: nn.Module, task: Quadrant, seed: int) -> float:
+    """How far the pooled features of one picture at the two places are apart, for random weights."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in network.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+    picture = torch.randn(1, 3, task.picture, task.picture, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        pooled = []
+        for label in (0, 1):
+            found = network(task.images(picture, torch.tensor([label])))
+            pooled.append(torch.cat([found.mean((2, 3)), found.amax((2, 3))], 1))
+    return (pooled[0] - pooled[1]).abs().max().item()
+
+
+@pytest.mark.parametrize("kind", ["same", "valid", "stem", "even", "lopsided", "full"])
+def test_certified_means_equal_features_for_all_weights_and_one_pixel_less_does_not(kind):
+    network = small(kind)
+    bare = Quadrant(9, 33, 0, (0.3, -0.2, 0.5))  # shift 24, a multiple of every stride here
+    smallest = smallest_certified_border(network, bare, limit=200)
+    assert smallest is not None
+    for border in (smallest, smallest + 1, smallest + 7):
+        task = Quadrant(9, 33, border, bare.background)
+        assert certified(network, task)
+        assert max(difference(network, task, seed) for seed in range(3)) < 1e-12
+    if smallest:
+        below = Quadrant(9, 33, smallest - 1, bare.background)
+        assert max(difference(network, below, seed) for seed in range(20)) > 1e-9
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "densenet121"])
+def test_every_border_above_the_smallest_is_certified(name):
+    network, bare = trunk("torchvision", name), Quadrant(56, 120, 0, (0.0,) * 3)
+    smallest = smallest_certified_border(network, bare)
+    borders = [*range(smallest - 1, smallest + 200), *range(smallest + 200, 4096, 61)]
+    found = [certified(network, Quadrant(56, 120, b, bare.background)) for b in borders]
+    assert found == [False] + [True] * (len(borders) - 1)
+
+
+def test_paper_grid_is_certified_where_its_theory_says_so():
+    def at(library, name, border):
+        return certified(trunk(library, name), Quadrant(56, 120, border, (0.0,) * 3))
+
+    assert [at("equivariance", "bagnet33", b) for b in (0, 16, 32)] == [False, False, True]
+    assert [at("torchvision", "resnet18", b) for b in (128, 256, 512)] == [False, False, True]
+    assert not at("torchvision", "densenet121", 512)
+
+
+def test_places_out_of_phase_are_never_certified():
+    network = small("same")
+    assert not certified(network, Quadrant(9, 32, 100, (0.0,) * 3))
+    assert smallest_certified_border(network, Quadrant(9, 32, 0, (0.0,) * 3)) is None
+
+
+def test_networks_with_global_pooling_inside_are_not_certified():
+    assert not certified(trunk("torchvision", "mobilenet_v3_small"), Quadrant(56, 120, 2048, (0.0,) * 3))
