@@ -111,6 +111,8 @@ class Config(Section):
     optim: Annotated[Sgd | Probe, Field(discriminator="name")]
     border: Annotated[int, Field(ge=0, le=65_536)]  # pixels on each of the four sides
     seed: Annotated[int, Field(ge=0, lt=2**31)]  # of weights, order of batches and head
+    engine: Literal["auto", "canvas", "dense"]  # the same numbers to rounding; auto: the cheaper one
+    tolerance: Annotated[float, Field(ge=0, le=1e-3)]  # of the canvas engine, share of a map's largest entry; 0: exact
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     runs: Path  # folder of the run directories
     force: bool  # run anew although a finished run is at hand
@@ -164,6 +166,7 @@ def validate(raw: dict[str, Any]) -> Config:
 
 # What decides no number: where a run computes and is kept. Paths are replaced by fingerprints of what they hold.
 CIRCUMSTANCES = {
+    "engine": True,
     "device": True,
     "runs": True,
     "force": True,

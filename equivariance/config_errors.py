@@ -36,9 +36,10 @@ def explain(error: ValidationError, schema: type[BaseModel]) -> str:
 
 def unknown(key: str, known: list[str]) -> str:
     """A line for a key that no part of the schema has."""
-    near = difflib.get_close_matches(key, known, n=1)
+    section = key.rpartition(".")[0]
+    near = difflib.get_close_matches(key, [k for k in known if k != section], n=1)
     hint = f"did you mean {near[0]}?" if near else ""
-    siblings = [k for k in known if k.rpartition(".")[0] == key.rpartition(".")[0]] or known
+    siblings = [k for k in known if k.rpartition(".")[0] == section] or known
     return f"{key}: no such key; {hint or 'allowed: ' + ', '.join(siblings)}"
 
 

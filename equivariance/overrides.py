@@ -1,4 +1,4 @@
-"""Refuses wrong command-line overrides before Hydra composes anything: also those added with '+'."""
+"""What Hydra needs around the config tree: where it is, its one resolver, and overrides refused before it composes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ def conf_dir() -> Path:
     """The config tree: beside the package in a checkout, inside it in an installed wheel."""
     inside = Path(__file__).parent / "conf"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "conf"
+
+
+def register_protocol() -> None:
+    """Gives meaning to ${protocol:A,B} in the config tree: A under protocol=paper, B under protocol=released."""
+    from omegaconf import Container, OmegaConf
+
+    def choose(paper: object, released: object, *, _root_: Container) -> object:
+        return released if OmegaConf.select(_root_, "protocol") == "released" else paper
+
+    OmegaConf.register_new_resolver("protocol", choose, replace=True)
 
 
 def check(arguments: list[str]) -> None:

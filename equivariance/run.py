@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.errors import HydraException
@@ -22,19 +22,18 @@ from omegaconf.errors import OmegaConfBaseException
 
 from equivariance.config import Config, scientific, validate
 from equivariance.errors import UserError
-from equivariance.overrides import check, conf_dir
+from equivariance.overrides import check, conf_dir, register_protocol
 from sweeps.identity import file_digest, identity
 from sweeps.launcher import Job, launch
 from sweeps.records import Record
 from sweeps.tracking import Mirror
 
 
-def prepare(composed: DictConfig) -> Job:
-    """A composed config as a job: validated, identified, nothing computed.
+def prepare(config: Config) -> Job:
+    """A validated config as a job: identified, nothing computed.
 
-    Raises: UserError: one line naming the key at fault.
+    Raises: UserError: a missing folder or file.
     """
-    config = validate(_plain(composed))
     record = Record(Path(config.runs) / config.experiment.name / identity(scientific(config, fingerprints(config))))
     return Job(record, _label(config), lambda: compute(config, record), config.force)
 
@@ -83,30 +82,40 @@ def compute(config: Config, record: Record) -> dict[str, Any]:
 
 def sweep(composed: list[DictConfig]) -> None:
     """Runs all the configs of a multirun, after all of them have been validated."""
-    jobs = [prepare(config) for config in composed]
-    tracking = composed[0].tracking
-    launch(jobs, Mirror(tracking.uri), tracking.sweep)
+    configs = [validate(_plain(c)) for c in composed]
+    jobs = [prepare(config) for config in configs]
+    tracking = configs[0].tracking
+    launch(jobs, Mirror(tracking.uri), tracking.sweep, lambda numbers: _outlook([configs[n] for n in numbers]))
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _single(composed: DictConfig) -> None:
-    job = prepare(composed)
-    launch([job], Mirror(composed.tracking.uri), composed.tracking.sweep)
+    try:
+        jobs = [prepare(validate(_plain(composed)))]
+    except UserError as error:  # said here: Hydra would add a line of its own
+        _refuse(error)
+    launch(jobs, Mirror(composed.tracking.uri), composed.tracking.sweep)
 
 
 def main() -> None:
     """The command line: exit code 0 when all went well, 1 when a run failed, 2 for the user's mistakes."""
     # Hydra then raises instead of printing its own traceback and ending with 1.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    register_protocol()
     try:
         check(sys.argv[1:])
         _single()
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(error)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
+
+
+def _outlook(configs: list[Config]) -> tuple[int, float]:
+    from equivariance import experiments
+
+    return experiments.outlook(configs)
 
 
 def _plain(composed: DictConfig) -> dict[str, Any]:
@@ -131,8 +140,9 @@ def _commit() -> str | None:
         return None
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _refuse(error: Exception) -> NoReturn:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ def border_panels(table: pandas.DataFrame, chance: float = 50.0) -> Figure:
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     places = {border: x for x, border in enumerate(sorted(table["border"].unique()))}
     convs = list(dict.fromkeys(table["conv"]))
-    settings = list(table.columns[table.columns.get_loc("border") + 1 : table.columns.get_loc("n")])
+    columns = list(table.columns)
+    settings = columns[columns.index("border") + 1 : columns.index("n")]
     for axis, arch in zip(axes, panels, strict=True):
         rows = table[table["arch"] == arch]
         for (init, conv, *_), line in rows.groupby(["init", "conv", *settings], sort=False):

@@ -40,19 +40,24 @@ class Tally:
     not_mirrored: str = ""
 
 
-def launch(jobs: list[Job], mirror: Mirror, sweep: str | None) -> None:
+# Of the jobs with these numbers: how many are certified, and about how many seconds the others take.
+Outlook = Callable[[list[int]], tuple[int, float]]
+
+
+def launch(jobs: list[Job], mirror: Mirror, sweep: str | None, outlook: Outlook | None = None) -> None:
     """Runs jobs one after another in this process; a failed one does not stop the others.
 
     Args:
         jobs: all validated.
         mirror: where finished runs are shown; its failure costs a warning.
         sweep: name under which the mirror groups them.
+        outlook: what is to come, for the line before the first run.
     Raises: SystemExit: with code 1 if a job failed, 2 if it was the user's mistake.
     """
     finished = {job.record.identity: None if job.force else job.record.result() for job in jobs}
-    to_do = sum(result is None for result in finished.values())
-    if len(jobs) > 1:
-        say(f"{len(jobs)} runs: {len(jobs) - to_do} done, {to_do} to do")
+    to_do = [n for n, job in enumerate(jobs) if finished[job.record.identity] is None]
+    if outlook:
+        say(f"{len(jobs)} runs: {_plan(len(jobs), to_do, outlook)}")
     tally, code = Tally(), 0
     for number, job in enumerate(jobs, 1):
         start = time.monotonic()
@@ -72,6 +77,21 @@ def launch(jobs: list[Job], mirror: Mirror, sweep: str | None) -> None:
     _sum_up(tally, len(jobs))
     if code:
         sys.exit(code)
+
+
+def _plan(total: int, to_do: list[int], outlook: Outlook) -> str:
+    if not to_do:
+        return f"{total} done"
+    certified, seconds = outlook(to_do)
+    return f"{total - len(to_do)} done, {certified} certified, {len(to_do) - certified} to do, {clock(seconds)} at most"
+
+
+def clock(seconds: float) -> str:
+    """A duration in words, as exact as an estimate is."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"about {seconds / length:.0f} {unit}"
+    return f"about {max(1, round(seconds))} s"
 
 
 def say(line: str) -> None:
@@ -110,6 +130,8 @@ def _mirror(record: Record, result: dict[str, Any], mirror: Mirror, sweep: str |
 
 def _metrics(result: dict[str, Any]) -> str:
     metrics = result["metrics"]
+    if result["notes"].get("certified"):
+        return f"accuracy {100 * metrics['accuracy']:g} % (certified)"
     return f"accuracy {100 * metrics['accuracy']:.1f} %, loss {metrics['loss']:.3f}"
 
 

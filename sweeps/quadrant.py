@@ -33,7 +33,7 @@ PUBLISHED = {(*key, "same", b): v for key, values in _READ.items() for b, v in z
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """A row a cell: AXES, what else differs, n, accuracy_mean, accuracy_std, low, high, published."""
+    """A row a cell: AXES, what else differs, n, accuracy_mean, accuracy_std, low, high, certified, published."""
     found = tables.cells(frame, AXES)
     found["border"] = found["border"].astype(int)
     found["published"] = [PUBLISHED.get(key) for key in found[AXES].itertuples(index=False, name=None)]

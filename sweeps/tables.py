@@ -20,8 +20,8 @@ def cells(frame: pandas.DataFrame, axes: list[str], metric: str = "accuracy") ->
         axes: params that span the table.
         metric: a metric in [0, 1].
     Returns: columns axes, then every other setting in which the runs differ, then n (seeds), <metric>_mean,
-        <metric>_std (sample deviation; empty for one seed), low, high: in percent. The interval is Student's over
-        seeds; for one seed it is Wilson's over that run's test images.
+        <metric>_std (sample deviation; empty for one seed), low, high: in percent; then certified: whether theory
+        proves the value. The interval is Student's over seeds; for one seed Wilson's over that run's test images.
     """
     settings = _settings(frame, axes)
     table = frame.rename(columns={f"params.{s}": s for s in [*axes, *settings]})
@@ -30,12 +30,13 @@ def cells(frame: pandas.DataFrame, axes: list[str], metric: str = "accuracy") ->
     for key, group in table.fillna(dict.fromkeys(settings, "-")).groupby([*axes, *settings], sort=False):
         values = group.drop_duplicates("params.seed")["value"]
         low, high = interval(values.to_list(), int(group["metrics.n"].iloc[0]))
+        low, high = (values.mean(), values.mean()) if _certified(group) else (low, high)
         deviation = values.std() if len(values) > 1 else None
         numbers = (len(values), values.mean(), deviation, low, high)
-        rows.append((*(key if isinstance(key, tuple) else (key,)), *numbers))
+        rows.append((*(key if isinstance(key, tuple) else (key,)), *numbers, _certified(group)))
     import pandas as pd
 
-    columns = [*axes, *settings, "n", f"{metric}_mean", f"{metric}_std", "low", "high"]
+    columns = [*axes, *settings, "n", f"{metric}_mean", f"{metric}_std", "low", "high", "certified"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -79,8 +80,14 @@ def _settings(frame: pandas.DataFrame, axes: list[str]) -> list[str]:
     return sorted(n for n in free if frame[f"params.{n}"].dropna().nunique() > 1)
 
 
+def _certified(group: pandas.DataFrame) -> bool:
+    return "tags.certified" in group and bool((group["tags.certified"] == "yes").all())
+
+
 def _cell(row: dict[Any, Any]) -> str:
     mean = next(v for k, v in row.items() if k.endswith("_mean"))
+    if row.get("certified"):
+        return f"{mean:g} (certified)"
     deviation = next(v for k, v in row.items() if k.endswith("_std"))
     spread = f" ± {deviation:.1f}" if deviation == deviation and deviation is not None else ""
     return f"{mean:.1f}{spread} ({row['n']:.0f})"

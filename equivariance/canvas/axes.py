@@ -1,7 +1,7 @@
 """Integer geometry of one compressed axis; no tensors.
 
-An axis is a tuple of multiplicities: entry i stands for `axis[i]` equal rows (or columns) in a row. A canvas axis of 1144
-equal rows is `(1144,)`; padding it by 3 on either side gives `(3, 1144, 3)`. Everything here is cached by value.
+An axis is a tuple of multiplicities: entry i stands for `axis[i]` equal rows (or columns), one after the other. The
+rows of an empty canvas are `(1144,)`; padding by 3 on either side gives `(3, 1144, 3)`. Everything is cached by value.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ BEYOND = -2  # label of a position that ceil_mode adds after the padding; it cou
 
 @dataclass(frozen=True)
 class Kernel:
-    """How a kernel slides along one axis: size, stride, dilation, padding before and after, rows that ceil_mode adds."""
+    """How a kernel slides along one axis: its size and steps, padding before and after, rows that ceil_mode adds."""
 
     size: int
     stride: int = 1
@@ -40,7 +40,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Slid:
-    """An axis after a kernel slid over it: labels to gather, outputs to keep, their multiplicities and first positions."""
+    """An axis after a kernel slid over it: labels to gather, outputs to keep, their multiplicities, first positions."""
 
     gather: Indices
     keep: Indices
@@ -127,7 +127,7 @@ def taps(length: int, kernel: Kernel, padding_counts: bool) -> Indices:
 
 @lru_cache(4096)
 def ceil_extra(length: int, kernel: Kernel) -> int:
-    """Rows that ceil_mode adds behind the padding: the last placement must still start inside input or leading padding."""
+    """Rows that ceil_mode adds behind the padding; the last placement must still start in the input or before it."""
     spare = length + kernel.before + kernel.after - kernel.span
     outputs = -(-spare // kernel.stride) + 1
     if (outputs - 1) * kernel.stride >= length + kernel.before:

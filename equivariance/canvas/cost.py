@@ -12,7 +12,7 @@ from .canvas import Canvas
 
 # Surroundings, more and smaller calls, and batch norm over parts cost time that multiply-adds do not show: below this
 # ratio of multiply-adds the ordinary tensor is as fast or faster.
-WORTHWHILE = 1.5
+WORTHWHILE = 1.25
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Which function computes an op on a canvas."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
@@ -13,11 +13,12 @@ Rule = TypeVar("Rule", bound=Op)
 
 _RULES: dict[tuple[Op, str], Op] = {}
 
-_PROPERTIES = ("shape", "dtype", "device", "ndim", "layout", "is_cuda", "is_cpu", "is_meta", "is_mkldnn", "is_mps")
-_PROPERTIES += ("is_sparse", "is_quantized", "is_nested", "itemsize")
+_PROPERTIES = """
+    shape dtype device ndim layout is_cuda is_cpu is_meta is_mkldnn is_mps is_sparse is_quantized is_nested itemsize
+"""
 
 # What the wrapper itself knows; these need no rule.
-GETTERS: set[Op] = {getattr(Tensor, name).__get__ for name in _PROPERTIES if hasattr(Tensor, name)}
+GETTERS: set[Op] = {getattr(Tensor, name).__get__ for name in _PROPERTIES.split() if hasattr(Tensor, name)}
 GETTERS |= {Tensor.size, Tensor.dim, Tensor.is_floating_point, Tensor.is_complex, Tensor.numel, Tensor.__len__}
 GETTERS |= {torch.is_floating_point, torch.is_complex, torch.numel, Tensor.ndimension, Tensor.nelement}
 
@@ -33,9 +34,9 @@ def rule(*ops: Op, form: str = "Canvas") -> Callable[[Rule], Rule]:
     return register
 
 
-def rules(names: Iterable[str], make: Callable[[Op], Op], *homes: Any, form: str = "Canvas") -> None:
-    """Registers make(op) for each op of these names in each home that has it, such as torch and torch.Tensor."""
-    for name in names:
+def rules(names: str, make: Callable[[Op], Op], *homes: Any, form: str = "Canvas") -> None:
+    """Registers make(op) for each op of these names, parted by spaces, in each home that has it, such as torch."""
+    for name in names.split():
         for home in homes:
             if (op := getattr(home, name, None)) is not None:
                 _RULES[op, form] = make(op)

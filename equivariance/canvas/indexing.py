@@ -20,19 +20,18 @@ _WRAP = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}  # PyTor
 
 
 @rule(Tensor.__getitem__)
-def getitem(input: Canvas, key: Any) -> Tensor:
-    """Slices of channels, rows and columns, [N, C, H, W] to [N, C', H', W']."""
+def getitem(input: Canvas, key: Any) -> Canvas:
+    """Slices of channels, rows and columns, [N, C, H, W] to [N, C', H', W']; like any slice a view of its input."""
     slices = _slices(key)
     if slices is None or slices[0] != slice(None):
         raise CanvasUnsupported(f"indexing by {key}", "only slices of channels, rows and columns are known")
-    input.aliased = True
-    out: Tensor = input
+    out = input
     if slices[1] != slice(None):
-        out = input.map(lambda t: t[:, slices[1]])
+        out = out.map(lambda t: t[:, slices[1]])
     for axis in (2, 3):
         if slices[axis] != slice(None):
             out = _shown(out, axis, np.arange(out.shape[axis])[slices[axis]])
-    return _as_view(out)
+    return input.viewed_as(out)
 
 
 @rule(torch.chunk, Tensor.chunk)
@@ -62,16 +61,16 @@ def pad(input: Canvas, pad: Sequence[int], mode: str = "constant", value: float 
     """
     if any(pad[4:]):
         raise CanvasUnsupported("padding along channels or batch")
-    left, right, top, bottom = (*pad, 0, 0, 0, 0)[:4]
+    left, right, top, bottom = (int(amount) for amount in (*pad, 0, 0, 0, 0)[:4])
     if mode == "constant":
         cropped = _crop(input, [(min(top, 0), min(bottom, 0)), (min(left, 0), min(right, 0))])
-        grown = [max(amount, 0) for amount in (left, right, top, bottom)]
-        return _pad_constant(cropped, *grown, value=0.0 if value is None else value)
-    out: Tensor = input
+        grown = (max(left, 0), max(right, 0), max(top, 0), max(bottom, 0))
+        return _pad_constant(cropped, grown, 0.0 if value is None else value)
+    out = input
     for axis, (before, after) in ((2, (top, bottom)), (3, (left, right))):
         if before or after:
             out = _shown(out, axis, _wrapped_positions(input.shape[axis], before, after, mode))
-    return out
+    return out.settle()
 
 
 @rule(F.interpolate)
@@ -82,10 +81,10 @@ def interpolate(
     factors = _whole_factors(scale_factor) if size is None else None
     if mode != "nearest" or factors is None or any(options.values()):
         raise CanvasUnsupported(f"interpolate by {mode} to {size or scale_factor}")
-    out: Tensor = input
+    out = input
     for axis, factor in zip((2, 3), factors, strict=True):
         out = _shown(out, axis, np.repeat(np.arange(input.shape[axis]), factor))
-    return out
+    return out.settle()
 
 
 def _whole_factors(scale_factor: Any) -> tuple[int, int] | None:
@@ -94,11 +93,10 @@ def _whole_factors(scale_factor: Any) -> tuple[int, int] | None:
     return (int(given[0]), int(given[1])) if all(f >= 1 and f == int(f) for f in given) else None
 
 
-def _pad_constant(canvas: Tensor, left: int, right: int, top: int, bottom: int, value: float) -> Tensor:
-    if not isinstance(canvas, Canvas):
-        return F.pad(canvas, (left, right, top, bottom), value=value)
+def _pad_constant(canvas: Canvas, amounts: tuple[int, int, int, int], value: float) -> Canvas:
+    left, right, top, bottom = amounts
     ground = canvas.ground
-    edges = [int(amount > 0) for amount in (left, right, top, bottom)]
+    edges = [int(amount > 0) for amount in amounts]
     rows = (top,) * edges[2] + ground.rows + (bottom,) * edges[3]
     cols = (left,) * edges[0] + ground.cols + (right,) * edges[1]
     padded = Ground(F.pad(ground.tensor, edges, value=value), rows, cols)
@@ -106,8 +104,8 @@ def _pad_constant(canvas: Tensor, left: int, right: int, top: int, bottom: int, 
     return canvas.like(padded, windows)
 
 
-def _crop(canvas: Canvas, amounts: Sequence[tuple[int, int]]) -> Tensor:
-    out: Tensor = canvas
+def _crop(canvas: Canvas, amounts: Sequence[tuple[int, int]]) -> Canvas:
+    out = canvas
     for axis, (before, after) in zip((2, 3), amounts, strict=True):
         if before or after:
             out = _shown(out, axis, np.arange(-before, canvas.shape[axis] + after))
@@ -123,18 +121,16 @@ def _wrapped_positions(length: int, before: int, after: int, mode: str) -> Indic
     return grown[max(-before, 0) : len(grown) - max(-after, 0)]
 
 
-def _shown(canvas: Tensor, axis: int, source: Indices) -> Tensor:
-    """The canvas whose position i along `axis` (2 or 3) shows position source[i], ready to go on with."""
+def _shown(canvas: Canvas, axis: int, source: Indices) -> Canvas:
+    """The canvas whose position i along `axis` (2 or 3) shows position source[i]."""
     if not len(source):
         raise ValueError("no rows or columns are left of the canvas")
-    if not isinstance(canvas, Canvas):
-        return take(canvas, axis, source)
     ground = canvas.ground
     kept, lengths = axes.reindex((ground.rows, ground.cols)[axis - 2], source)
     tensor = take(ground.tensor, axis, kept)
     moved = Ground(tensor, lengths, ground.cols) if axis == 2 else Ground(tensor, ground.rows, lengths)
     windows = [out for window in canvas.windows for out in _show_window(canvas, window, axis, source)]
-    return canvas.like(moved, windows).settle()
+    return canvas.like(moved, windows)
 
 
 def _show_window(canvas: Canvas, window: Window, axis: int, source: Indices) -> list[Window]:
@@ -172,9 +168,3 @@ def _slices(key: Any) -> list[slice] | None:
         keys[at : at + 1] = [slice(None)] * (5 - len(keys))
     keys += [slice(None)] * (4 - len(keys))
     return keys if len(keys) == 4 and all(isinstance(k, slice) for k in keys) else None
-
-
-def _as_view(out: Tensor) -> Tensor:
-    if isinstance(out, Canvas):
-        out.aliased = True
-    return out

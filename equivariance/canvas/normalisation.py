@@ -79,7 +79,7 @@ class BatchNorm(torch.autograd.Function):
         return mean, var, *(F.batch_norm(part, mean, var, weight, bias, False, 0.0, eps) for part in parts)
 
     @staticmethod
-    def backward(ctx: Any, _mean: Tensor, _var: Tensor, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, _mean: Tensor, _var: Tensor, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """The usual formula, with the statistics' share of each cell's gradient multiplied by its count."""
         weight, mean, var, *parts = ctx.saved_tensors
         inverse = (var + ctx.eps).rsqrt()

@@ -96,6 +96,12 @@ class Window:
         height, width = self.tensor.shape[2:]
         return Box(spot.y, spot.y + height, spot.x, spot.x + width)
 
+    def paint(self, spot: Spot, box: Box, ground: Ground, out: Tensor) -> None:
+        """Writes the activations over a box that holds the window into [n, C, h, w]; for use without gradients."""
+        mine = self.box(spot)
+        around = self.tensor if mine == box else ground.over(box)
+        write(out, self.tensor, around, mine.shift(-box.top, -box.left))
+
     def over(self, spot: Spot, box: Box, ground: Ground, fill: float = 0.0) -> Tensor:
         """The activations over any box, [n, C, h, w]: window, ground around it, `fill` beyond the canvas."""
         mine = self.box(spot)
@@ -128,13 +134,10 @@ class Embed(torch.autograd.Function):
             device=window.device,
             memory_format=layout(window),
         )
-        out[:, :, top : top + height, left : left + width] = window
-        for rows, cols in strips(ctx.hole, around.shape[2], around.shape[3]):
-            out[:, :, rows, cols] = around[:, :, rows, cols]
-        return out
+        return write(out, window, around, ctx.hole)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         """The window's share is a view; the surroundings collect theirs over the batch."""
         hole: Box = ctx.hole
         for_window = grad[:, :, hole.top : hole.bottom, hole.left : hole.right] if ctx.needs_input_grad[0] else None
@@ -144,6 +147,14 @@ class Embed(torch.autograd.Function):
         for rows, cols in strips(hole, grad.shape[2], grad.shape[3]):
             for_around[:, :, rows, cols] = grad[:, :, rows, cols].sum(0, keepdim=True)
         return for_window, for_around, None, None
+
+
+def write(out: Tensor, window: Tensor, around: Tensor, hole: Box) -> Tensor:
+    """Fills out [n, C, H, W] with the window in the hole and the surroundings [1, C, H, W] elsewhere."""
+    out[:, :, hole.top : hole.bottom, hole.left : hole.right] = window
+    for rows, cols in strips(hole, out.shape[2], out.shape[3]):
+        out[:, :, rows, cols] = around[:, :, rows, cols]
+    return out
 
 
 def strips(hole: Box, height: int, width: int) -> list[Strip]:

@@ -23,10 +23,11 @@ class ChannelsLast(Tensor):
     canvas: Canvas
 
     @staticmethod
-    def __new__(cls, canvas: Canvas) -> "ChannelsLast":
+    def __new__(cls: type["ChannelsLast"], canvas: Canvas) -> "ChannelsLast":
+        """Wraps the canvas; its tensors are not copied."""
         n, channels, height, width = canvas.shape
         size = (n, height, width, channels)
-        return Tensor._make_wrapper_subclass(cls, size, dtype=canvas.dtype, device=canvas.device)  # type: ignore[attr-defined]
+        return Tensor._make_wrapper_subclass(cls, size, dtype=canvas.dtype, device=canvas.device)
 
     def __init__(self, canvas: Canvas) -> None:
         self.canvas = canvas
@@ -54,10 +55,10 @@ class ChannelsLast(Tensor):
         return dispatch(func, cls)(*args, **(kwargs or {}))
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         raise AssertionError(f"{func} reached a canvas past __torch_function__")
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return f"ChannelsLast({self.canvas!r})"
 
 
@@ -68,8 +69,7 @@ def permute(input: Canvas, *dims: Any) -> Tensor:
         return input
     if _order(dims) != (0, 2, 3, 1):
         raise CanvasUnsupported(f"permute to {_order(dims)}")
-    input.aliased = True
-    return ChannelsLast(input)
+    return ChannelsLast(input.viewed_as(input.map(lambda t: t)))
 
 
 @rule(torch.permute, Tensor.permute, form="ChannelsLast")
@@ -114,5 +114,5 @@ def _order(dims: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(d % 4 for d in flat)
 
 
-rules("elu gelu leaky_relu relu relu6 sigmoid silu softplus tanh".split(), copying, F, form="ChannelsLast")
-rules("abs clamp contiguous relu sigmoid tanh".split(), copying, torch, Tensor, form="ChannelsLast")
+rules("elu gelu leaky_relu relu relu6 sigmoid silu softplus tanh", copying, F, form="ChannelsLast")
+rules("abs clamp contiguous relu sigmoid tanh", copying, torch, Tensor, form="ChannelsLast")

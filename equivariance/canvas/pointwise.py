@@ -12,15 +12,15 @@ from .canvas import Canvas
 from .dispatch import Op, rule, rules
 from .errors import CanvasUnsupported
 
-_ACTIVATIONS = (
-    "celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish prelu relu relu6 selu sigmoid "
-    "silu softplus softshrink softsign tanh tanhshrink threshold"
-).split()
-_MATHS = (
-    "abs absolute atan ceil clamp clamp_max clamp_min clip cos erf exp expm1 floor log log1p neg negative nan_to_num "
-    "pow positive reciprocal relu round rsqrt sigmoid sign sin sqrt square tanh __neg__ __abs__ __pow__"
-).split()
-_CASTS = "bfloat16 clone contiguous cpu cuda double float half to type".split()
+_ACTIVATIONS = """
+    celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish prelu relu relu6 selu sigmoid
+    silu softplus softshrink softsign tanh tanhshrink threshold
+"""
+_MATHS = """
+    abs absolute atan ceil clamp clamp_max clamp_min clip cos erf exp expm1 floor log log1p neg negative nan_to_num pow
+    positive reciprocal relu round rsqrt sigmoid sign sin sqrt square tanh __neg__ __abs__ __pow__
+"""
+_CASTS = "bfloat16 clone contiguous cpu cuda double float half to type"
 
 
 def copying(op: Op) -> Op:
@@ -33,7 +33,7 @@ def copying(op: Op) -> Op:
         if place is not None and len(args) >= place:
             inplace, args = bool(args[place - 1]), (*args[: place - 1], *args[place:])
         result = input.map(lambda t: op(t, *args, **kwargs))
-        return overwrite(input, result) if inplace else result
+        return input.become(result) if inplace else result
 
     return run
 
@@ -46,22 +46,11 @@ def in_place(name: str) -> Callable[[Op], Op]:
 
         def run(input: Canvas, *args: Any, **kwargs: Any) -> Tensor:
             _refuse_canvas_operands(op, args, kwargs)
-            return overwrite(input, input.map(lambda t: outer(t, *args, **kwargs)))
+            return input.become(input.map(lambda t: outer(t, *args, **kwargs)))
 
         return run
 
     return make
-
-
-def overwrite(canvas: Canvas, result: Canvas) -> Canvas:
-    """What an in-place op does: the canvas takes over the result.
-
-    Raises:
-        CanvasUnsupported: the canvas is a view of another, or has one, which would have to change too.
-    """
-    if canvas.aliased:
-        raise CanvasUnsupported("an in-place op on a canvas that shares memory with a slice of it")
-    return canvas.become(result)
 
 
 @rule(F.dropout, F.dropout1d, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout)
@@ -75,8 +64,7 @@ def dropout(input: Canvas, p: float = 0.5, training: bool = True, inplace: bool 
 @rule(Tensor.detach)
 def detach(input: Canvas) -> Canvas:
     """The canvas without its history; still the same memory."""
-    input.aliased = True
-    return input.map(Tensor.detach, aliased=True)
+    return input.viewed_as(input.map(Tensor.detach))
 
 
 def _position(op: Op, name: str) -> int | None:
@@ -97,5 +85,5 @@ def _refuse_canvas_operands(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any
 rules(_ACTIVATIONS, copying, F)
 rules(_MATHS, copying, torch, Tensor)
 rules(_CASTS, copying, Tensor)
-for _name in _MATHS:
-    rules([f"{_name}_"], in_place(_name), torch, Tensor)
+for _name in _MATHS.split():
+    rules(f"{_name}_", in_place(_name), torch, Tensor)

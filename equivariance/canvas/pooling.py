@@ -1,7 +1,7 @@
 """Max and average pooling with a sliding kernel."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ from .canvas import Canvas
 from .dispatch import rule
 from .errors import CanvasUnsupported
 from .reduction import adaptive_avg_pool2d, adaptive_max_pool2d
-from .sliding import Kernels, ceil_kernels, divide_by_taps, kernels, slide
+from .sliding import Kernels, ceil_kernels, divide_by_taps, kernels, pair, slide
 
 Size = int | Sequence[int]
 
@@ -29,12 +29,12 @@ def max_pool2d(
     """torch.nn.functional.max_pool2d, [N, C, H, W] to [N, C, H', W']."""
     if return_indices:
         raise CanvasUnsupported("max_pool2d with return_indices")
-    stride = _stride(stride, kernel_size)
-    along = _checked(kernels(kernel_size, stride, padding, dilation))
+    size, step, spread = pair(kernel_size), _stride(stride, kernel_size), pair(dilation)
+    along = _checked(kernels(size, step, padding, spread))
     if _whole(input, along):
         return adaptive_max_pool2d(input, 1)
     along = ceil_kernels(input, along) if ceil_mode else along
-    return slide(input, lambda t: F.max_pool2d(t, kernel_size, stride, 0, dilation), along, fill=-math.inf)
+    return slide(input, lambda t: F.max_pool2d(t, size, step, 0, spread), along, fill=-math.inf)
 
 
 @rule(F.avg_pool2d)
@@ -48,21 +48,20 @@ def avg_pool2d(
     divisor_override: int | None = None,
 ) -> Tensor:
     """torch.nn.functional.avg_pool2d, [N, C, H, W] to [N, C, H', W']."""
-    stride = _stride(stride, kernel_size)
-    along = _checked(kernels(kernel_size, stride, padding))
+    size, step = pair(kernel_size), _stride(stride, kernel_size)
+    along = _checked(kernels(size, step, padding))
     if _whole(input, along) and divisor_override is None:
         return adaptive_avg_pool2d(input, 1)
     along = ceil_kernels(input, along) if ceil_mode else along
     uneven = any(kernel.extra or (kernel.before and not count_include_pad) for kernel in along)
     divisor = 1 if uneven and divisor_override is None else divisor_override
-    pool: Callable[[Tensor], Tensor] = lambda t: F.avg_pool2d(t, kernel_size, stride, divisor_override=divisor)  # noqa: E731
-    slid = slide(input, pool, along)
+    slid = slide(input, lambda t: F.avg_pool2d(t, size, step, divisor_override=divisor), along)
     return divide_by_taps(slid, input, along, count_include_pad) if uneven and divisor_override is None else slid
 
 
-def _stride(stride: Size | None, kernel_size: Size) -> Size:
+def _stride(stride: Size | None, kernel_size: Size) -> tuple[int, int]:
     """Pooling steps by its kernel unless told otherwise; PyTorch also writes that as an empty list."""
-    return kernel_size if stride is None or (not isinstance(stride, int) and not len(stride)) else stride
+    return pair(kernel_size if stride is None or (not isinstance(stride, int) and not len(stride)) else stride)
 
 
 def _checked(along: Kernels) -> Kernels:

@@ -84,7 +84,7 @@ def _pooled(canvas: Canvas, rows: Bins, cols: Bins, pool: Any) -> Tensor:
             if key not in known:  # groups that share a window and hide the same ground get the same numbers
                 known[key] = pool(window, inside, canvas.ground, shown, (rows, cols))
             parts[spot.group] = known[key]
-    return canvas.gather(parts)
+    return canvas.in_batch_order(parts)
 
 
 def _bin_means(

@@ -1,8 +1,8 @@
 """Dropping what deviates from the ground by less than a stated tolerance: off unless `place` was given one.
 
-After many layers a window is as wide as the theoretical receptive field, while what its outer cells hold is the ground
-plus something far below float32 rounding. Trimming crops those cells, and counts rows and columns of the ground as equal
-where they are, so that places far from any edge go on sharing one window.
+After many layers a window is as wide as the theoretical receptive field, while its outer cells hold the ground plus
+something far below float32 rounding. Trimming crops those cells, and takes rows and columns of the ground that are as
+close for equal, so that places far from any edge go on sharing one window.
 """
 
 import numpy as np

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+from equivariance.canvas import Canvas, place
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class Quadrant:
         canvas: pixels a side, without the border.
         border: pixels of background on each of the four sides.
         background: float [3], the normalised colour of everything that is not picture.
+        tolerance: of the engine, see `Canvas`; 0 is exact.
     Source: Kayhan & van Gemert 2020, section 3.1.
     """
 
@@ -24,30 +27,35 @@ class Quadrant:
     canvas: int
     border: int
     background: tuple[float, float, float]
+    tolerance: float = 0.0
 
     @property
     def side(self) -> int:
         """Pixels a side of the whole image."""
         return self.canvas + 2 * self.border
 
+    def bare(self) -> Quadrant:
+        """The same without border."""
+        return replace(self, border=0)
+
     def corner(self, label: int) -> int:
         """Row and column of a picture's upper left pixel."""
         return self.border + label * (self.canvas - self.picture)
 
-    def images(self, pictures: Tensor, labels: Tensor) -> Tensor:
-        """Dense images.
+    def images(self, pictures: Tensor, labels: Tensor) -> Canvas:
+        """One image a label.
 
         Args:
             pictures: float [n, 3, picture, picture], normalised.
-            labels: int64 [n], 0 or 1.
-        Returns: float [n, 3, side, side].
+            labels: int64 [N], 0 or 1; image i shows picture i modulo n, so N is a multiple of n.
+        Returns: A canvas that stands for float [N, 3, side, side]; `.dense()` is the ordinary tensor.
         """
-        colour = torch.tensor(self.background, dtype=pictures.dtype, device=pictures.device)
-        images = colour[None, :, None, None].repeat(len(pictures), 1, self.side, self.side)
-        for label in (0, 1):
-            at, chosen = self.corner(label), labels == label
-            images[chosen, :, at : at + self.picture, at : at + self.picture] = pictures[chosen]
-        return images
+        corners = [(self.corner(label), self.corner(label)) for label in labels.tolist()]
+        return place(pictures, self.side, corners, self.background, self.tolerance)
+
+    def both(self, pictures: Tensor) -> Canvas:
+        """Every picture at the upper left, then every picture at the bottom right: 2n images."""
+        return self.images(pictures, torch.arange(2).repeat_interleave(len(pictures)))
 
 
 def normalised(background: str, mean: list[float], std: list[float]) -> tuple[float, float, float]:

@@ -28,6 +28,19 @@ def run(config: Config) -> Result:
     return Result(result.metrics, result.history, result.weights, {"device": name, **result.notes})
 
 
+def outlook(configs: list[Config]) -> tuple[int, float]:
+    """What runs that are not finished will cost.
+
+    Args:
+        configs: the runs.
+    Returns: How many of them are certified and need no computing, and about how many seconds the others take.
+    """
+    from equivariance.experiments.estimate import seconds
+
+    known = [c for c in configs if c.experiment.name == "quadrant"]
+    return sum(map(quadrant.certified, known)), seconds(known, pick_device(known[0].device)) if known else 0.0
+
+
 def pick_device(wish: str) -> torch.device:
     """`auto` is a GPU where there is one; any other name must exist."""
     there = torch.cuda.device_count()

@@ -5,66 +5,80 @@ Source: Kayhan & van Gemert 2020, section 3.1.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from equivariance import theory
 from equivariance.data import SPLITS, load_pictures
 from equivariance.data.quadrant import Quadrant, normalised
+from equivariance.experiments.engine import as_input, choose
+from equivariance.experiments.features import cached
 from equivariance.experiments.result import Result
-from equivariance.models import Classifier, build, train_mode
-from equivariance.progress import track
+from equivariance.models import Classifier, build, hollow, train_mode
 from equivariance.train import Examples, evaluate, fit, fit_probe
 
 if TYPE_CHECKING:
     from equivariance.config import Config
 
-# Pixels of dense images computed at once: bounds memory whatever the border.
-PIXELS_AT_ONCE = 4_000_000
-
 
 def run(config: Config, device: torch.device) -> Result:
     """Trains a two-class network, or a head on frozen features, and tests it on unseen pictures.
 
+    Where no unit can see picture and edge at once, the accuracy is proved and nothing is computed.
+
     Args:
         config: a validated run of this experiment.
         device: where to compute.
-    Returns: Test accuracy, loss and margin, and a history row an epoch.
+    Returns: Test accuracy, loss and margin, and a history row an epoch; a certified run has its accuracy alone.
     Raises: UserError: pictures or weights that cannot be had.
     """
+    if certified(config):
+        return Result({"accuracy": 0.5, "n": 2.0 * config.data.pictures}, [], {}, {"certified": "yes"})
     splits = load_pictures(config.data, config.experiment.picture)
     arch = config.arch
-    tensors = {split: splits.tensor(split, arch.mean, arch.std).to(device) for split in SPLITS}
-    task = place(config)
-    model = build(config.arch, config.init, config.conv.name, config.experiment.pooling, config.seed).to(device)
-    if config.experiment.border_as == "padding" and config.border:
-        _first_convolution(model).padding = (config.border, config.border)
+    pictures = {split: splits.tensor(split, arch.mean, arch.std).to(device) for split in SPLITS}
+    task, model = place(config), network(config, device)
     if config.init.name == "frozen-random":
-        calibrate(model, task, tensors["train"])
+        calibrate(model, task, pictures["train"])
+    engine = choose(config.engine, model, task)
 
     frozen = config.init.name != "scratch" and config.init.batchnorm == "frozen"
-    examples = {split: _images(task, tensors[split]) for split in SPLITS}
-    trained: nn.Module = model
     if frozen:
-        examples = {split: _features(model, examples[split], task, split) for split in SPLITS}
-        trained = model.head
-    if config.optim.name == "probe":
-        train = examples["train"]
-        history = [fit_probe(model.head, train.inputs(torch.arange(len(train))), train.labels, config.optim)]
+        model.eval()
+        folder = Path(config.runs) / ".features"
+        features = {s: cached(folder, model, task, pictures[s], engine, f"{s} features") for s in SPLITS}
+        examples = {s: Examples(_labels(pictures[s]), features[s].__getitem__) for s in SPLITS}
     else:
-
-        def to_train_mode() -> nn.Module:
-            return trained.train() if frozen else train_mode(model, config.init)
-
-        history = fit(trained, examples["train"], examples["validation"], config.optim, config.seed, to_train_mode)
-    test = evaluate(trained, examples["test"], 1024 if frozen else batch(task))
+        examples = {s: _images(task, pictures[s], engine) for s in SPLITS}
+    trained: nn.Module = model.head if frozen else model
+    history = _fit(config, model, trained, examples, frozen)
+    test = evaluate(trained, examples["test"], config.optim.batch if config.optim.name == "sgd" else 1024)
+    notes = {"engine": engine} | ({"skipped": "; ".join(splits.skipped)} if splits.skipped else {})
     return Result(
         metrics={"accuracy": test.accuracy, "loss": test.loss, "margin": test.margin, "n": float(test.n)},
         history=history,
         weights={name: tensor.detach().cpu() for name, tensor in trained.state_dict().items()},
-        notes={"skipped": "; ".join(splits.skipped)} if splits.skipped else {},
+        notes=notes,
     )
+
+
+def certified(config: Config) -> bool:
+    """Whether theory alone says 50 %: no weights could do better, so nothing needs training."""
+    geometry = (config.experiment.border_as, config.border)
+    return _certified(config.arch.model_dump_json(), config.conv.name, geometry, place(config))
+
+
+@lru_cache(4096)
+def _certified(arch: str, conv: str, geometry: tuple[str, int], task: Quadrant) -> bool:
+    from equivariance.config import Arch
+
+    model = hollow(Arch.model_validate_json(arch), conv)
+    _move_border_into_padding(model, *geometry)
+    return theory.certified(model, task)
 
 
 def place(config: Config) -> Quadrant:
@@ -72,12 +86,14 @@ def place(config: Config) -> Quadrant:
     experiment, arch = config.experiment, config.arch
     border = config.border if experiment.border_as == "pixels" else 0
     background = normalised(experiment.background, arch.mean, arch.std)
-    return Quadrant(experiment.picture, experiment.canvas, border, background)
+    return Quadrant(experiment.picture, experiment.canvas, border, background, config.tolerance)
 
 
-def batch(task: Quadrant) -> int:
-    """Dense images computed at once."""
-    return max(1, PIXELS_AT_ONCE // task.side**2)
+def network(config: Config, device: torch.device) -> Classifier:
+    """The run's network, initialised."""
+    model = build(config.arch, config.init, config.conv.name, config.experiment.pooling, config.seed).to(device)
+    _move_border_into_padding(model, config.experiment.border_as, config.border)
+    return model
 
 
 def calibrate(model: Classifier, task: Quadrant, pictures: Tensor) -> None:
@@ -93,38 +109,46 @@ def calibrate(model: Classifier, task: Quadrant, pictures: Tensor) -> None:
         pictures: float [n, 3, side, side], the training split.
     """
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    if not norms:
-        return
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over batches
-    conv, model.conv = model.conv, "same"
-    bare = _images(Quadrant(task.picture, task.canvas, 0, task.background), pictures)
+    conv, model.feature_map.conv = model.feature_map.conv, "same"
     model.train()
     with torch.no_grad():
-        for chunk in torch.arange(len(bare), device=pictures.device).split(64):
-            model.feature_map(bare.inputs(chunk))
-    model.conv = conv
+        for chunk in pictures.split(32):
+            model.feature_map(task.bare().both(chunk).dense())
+    model.feature_map.conv = conv
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 
 
-def _images(task: Quadrant, pictures: Tensor) -> Examples:
-    """Each picture twice: example i shows picture i // 2 in class i % 2."""
-    labels = torch.arange(2 * len(pictures), device=pictures.device) % 2
-    return Examples(labels, lambda i: task.images(pictures[i // 2], labels[i]))
+def _fit(
+    config: Config, model: Classifier, trained: nn.Module, examples: dict[str, Examples], frozen: bool
+) -> list[dict[str, float]]:
+    if config.optim.name == "probe":
+        train = examples["train"]
+        everything = torch.arange(len(train), device=train.labels.device)
+        return [fit_probe(model.head, train.inputs(everything), train.labels, config.optim)]
+
+    def to_train_mode() -> nn.Module:
+        return trained.train() if frozen else train_mode(model, config.init)
+
+    return fit(trained, examples["train"], examples["validation"], config.optim, config.seed, to_train_mode)
 
 
-def _features(model: Classifier, images: Examples, task: Quadrant, split: str) -> Examples:
-    """The pooled features of every image, computed once."""
-    model.eval()
-    chunks = torch.arange(len(images), device=images.labels.device).split(batch(task))
-    with torch.inference_mode():
-        found = [model.features(images.inputs(c)) for c in track(chunks, len(chunks), f"{split} features")]
-    features = torch.cat(found).clone()
-    return Examples(images.labels, lambda i: features[i])
+def _labels(pictures: Tensor) -> Tensor:
+    """All pictures in class 0, then all in class 1."""
+    return torch.arange(2, device=pictures.device).repeat_interleave(len(pictures))
 
 
-def _first_convolution(model: Classifier) -> nn.Conv2d:
-    return next(m for m in model.modules() if isinstance(m, nn.Conv2d))
+def _images(task: Quadrant, pictures: Tensor, engine: str) -> Examples:
+    labels = _labels(pictures)
+    return Examples(labels, lambda i: as_input(task.images(pictures[i % len(pictures)], labels[i]), engine))
+
+
+def _move_border_into_padding(model: nn.Module, border_as: str, border: int) -> None:
+    """The released way to add a border: as the padding of the first convolution; 0 leaves it."""
+    if border_as == "padding" and border:
+        first = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
+        first.padding = (border, border)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from equivariance.models.classifier import CONVS, Classifier
+from equivariance.models.classifier import CONVS, Classifier, FeatureMap
 from equivariance.models.trunk import trunk
 from equivariance.models.weights import load_checkpoint, load_pretrained
 
 if TYPE_CHECKING:
     from equivariance.config import Arch, Init
 
-__all__ = ["CONVS", "Classifier", "build", "train_mode"]
+__all__ = ["CONVS", "Classifier", "build", "hollow", "train_mode"]
 
 
 def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classifier:
@@ -37,14 +37,28 @@ def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classif
         load_checkpoint(body.network, Path(init.checkpoint))
     elif init.name == "frozen-pretrained":
         load_pretrained(body.network, arch.library, arch.name)
-    if arch.maxpool_kernel is not None:
-        _shrink_first_maxpool(body, arch.maxpool_kernel)
+    _shrink_first_maxpool(body, arch)
     if pooling == "released":
         pooling = "max" if arch.name.startswith("resnet") else "avg"
     torch.manual_seed(seed)  # the head is the same however many numbers the trunk drew
     classifier = Classifier(body, conv, pooling)
     body.requires_grad_(init.name == "scratch")
     return classifier
+
+
+def hollow(arch: Arch, conv: str) -> FeatureMap:
+    """A network without weights, for what follows from its structure alone.
+
+    Args:
+        arch: as in `build`.
+        conv: as in `build`.
+    Returns: Maps images to the last feature map.
+    Raises: UserError: unknown network.
+    """
+    with torch.device("meta"):
+        body = trunk(arch.library, arch.name)
+    _shrink_first_maxpool(body, arch)
+    return FeatureMap(body, conv)
 
 
 def train_mode(classifier: Classifier, init: Init) -> Classifier:
@@ -59,8 +73,8 @@ def train_mode(classifier: Classifier, init: Init) -> Classifier:
     return classifier
 
 
-def _shrink_first_maxpool(body: nn.Module, kernel: int) -> None:
-    """The authors' ResNets have a first max pooling of 2 instead of 3 pixels."""
-    pools = [m for m in body.modules() if isinstance(m, nn.MaxPool2d)]
-    if pools:
-        pools[0].kernel_size = kernel
+def _shrink_first_maxpool(body: nn.Module, arch: Arch) -> None:
+    """The authors' ResNets, and they alone, have a first max pooling of 2 instead of 3 pixels."""
+    if arch.maxpool_kernel is not None and arch.name.startswith("resnet"):
+        first = next(m for m in body.modules() if isinstance(m, nn.MaxPool2d))
+        first.kernel_size = arch.maxpool_kernel

@@ -88,6 +88,8 @@ def pad(input: Bounded, pad: list[int], mode: str = "constant", value: float | N
     """Explicit zero padding moves the index grid, as a layer's own padding does; the map stays."""
     if mode != "constant" or value:
         raise UserError(f"conv=full: the network pads by {mode} {value or ''}; only zero padding has a full form")
+    if any(pad[4:]):
+        raise UserError("conv=full: the network pads channels, which is not defined there; use conv=same")
     (y, x), (left, _, top, _) = input.start, (*pad, 0, 0)[:4]
     return Bounded(input.content, (y + top, x + left), input.total_stride, input.phases)
 

@@ -20,6 +20,28 @@ def published(images: Tensor) -> Tensor:
 CONVS: dict[str, Rule] = {"same": published, "full": full}
 
 
+class FeatureMap(nn.Module):
+    """A trunk that meets the boundary in a stated way.
+
+    Args:
+        trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W'].
+        conv: a key of CONVS.
+    """
+
+    def __init__(self, trunk: Trunk, conv: str) -> None:
+        super().__init__()
+        self.trunk, self.conv = trunk, conv
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The last feature map [N, C, H', W'] of images [N, 3, H, W], dense or canvas alike."""
+        try:
+            return unwrap(self.trunk(CONVS[self.conv](images)))
+        except (RuntimeError, ValueError) as error:
+            if "size is too small" in str(error) or "can't be greater than actual" in str(error):
+                raise UserError(f"images of {images.shape[2]} pixels are too small for this network") from error
+            raise
+
+
 class Classifier(nn.Module):
     """Scores for classes from globally pooled features.
 
@@ -33,19 +55,13 @@ class Classifier(nn.Module):
 
     def __init__(self, trunk: Trunk, conv: str, pooling: str, classes: int = 2) -> None:
         super().__init__()
-        self.trunk, self.conv, self.pooling = trunk, conv, pooling
+        self.feature_map, self.pooling = FeatureMap(trunk, conv), pooling
         self.head = nn.Linear(trunk.channels, classes)
 
-    def feature_map(self, images: Tensor) -> Tensor:
-        """The last feature map [N, C, H', W'] of images [N, 3, H, W], dense or canvas alike."""
-        try:
-            return unwrap(self.trunk(CONVS[self.conv](images)))
-        except UserError:
-            raise
-        except (RuntimeError, ValueError) as error:
-            if "size is too small" in str(error) or "can't be greater than actual" in str(error):
-                raise UserError(f"images of {images.shape[2]} pixels are too small for this network") from error
-            raise
+    @property
+    def trunk(self) -> Trunk:
+        """The convolutional part."""
+        return self.feature_map.trunk
 
     def features(self, images: Tensor) -> Tensor:
         """Pooled features [N, C] of images [N, 3, H, W].
@@ -53,8 +69,8 @@ class Classifier(nn.Module):
         The maximum is `amax`, whose gradient is shared evenly among ties: a flat background ties everywhere, and a
         gradient that went to the first of the tied cells would itself depend on position.
         """
-        feature_map = self.feature_map(images)
-        return torch.amax(feature_map, (2, 3)) if self.pooling == "max" else feature_map.mean((2, 3))
+        found = self.feature_map(images)
+        return torch.amax(found, (2, 3)) if self.pooling == "max" else found.mean((2, 3))
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores [N, classes] of images [N, 3, H, W]."""

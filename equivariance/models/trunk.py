@@ -1,5 +1,6 @@
 """The convolutional part of any classification network, by the library it comes from and its name."""
 
+import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -28,11 +29,13 @@ class Trunk(nn.Module):
     """
 
     channels: int
+    _features: Callable[[Tensor], Tensor]
 
     def __init__(self, network: nn.Module, features: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.network = network
-        self._features = features
+        # Kept out of the module tree: its parts are in `network` already, and a module belongs there once.
+        object.__setattr__(self, "_features", features)
 
     def forward(self, x: Tensor) -> Tensor:
         """The last feature map [N, C, H', W']."""
@@ -94,7 +97,7 @@ def _timm(name: str) -> Trunk:
     except ImportError as error:
         raise UserError("arch.library=timm: timm is not installed; pip install 'equivariance[timm]'") from error
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.partition('_')[0]}*")[:8]
+        near = difflib.get_close_matches(name, timm.list_models(), 8)
         raise UserError(f"arch.name={name}: not a timm network; similar: {', '.join(near) or 'none'}")
     network: Any = timm.create_model(name, pretrained=False)
     return Trunk(network, network.forward_features)

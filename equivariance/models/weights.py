@@ -62,6 +62,8 @@ def _read(path: Path) -> State:
         return load_file(path)
     state = torch.load(path, map_location="cpu", weights_only=True)
     state = state.get("state_dict", state)
+    if not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise ValueError("it holds other values than tensors")
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 

@@ -1,0 +1,42 @@
+"""Which of the two engines computes a network: the canvas, or dense PyTorch where that is cheaper."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from equivariance.canvas import Canvas, CanvasUnsupported, cost
+from equivariance.data.quadrant import Quadrant
+from equivariance.models import Classifier
+
+# Pixels of dense images, and pictures on a canvas, that are computed at once: bounds memory whatever the border.
+PIXELS_AT_ONCE = 4_000_000
+PICTURES_AT_ONCE = 32
+
+
+def choose(wish: str, model: Classifier, task: Quadrant) -> str:
+    """`canvas` or `dense` for a network and a geometry.
+
+    Args:
+        wish: `auto` takes the one with fewer operations; `canvas` and `dense` are taken at their word.
+        model: any network; one with an operation that has no exact form on a canvas goes dense under `auto`.
+        task: the geometry.
+    """
+    if wish != "auto":
+        return wish
+    try:
+        with torch.no_grad():
+            sample = task.both(torch.zeros(4, 3, task.picture, task.picture))
+            return cost(model, sample).engine
+    except CanvasUnsupported:
+        return "dense"
+
+
+def as_input(images: Canvas, engine: str) -> Tensor:
+    """What a network is given: the canvas itself, or the ordinary tensor it stands for."""
+    return images if engine == "canvas" else images.dense()
+
+
+def pictures_at_once(task: Quadrant, engine: str) -> int:
+    """How many pictures, each at both places, are computed at once."""
+    return PICTURES_AT_ONCE if engine == "canvas" else max(1, PIXELS_AT_ONCE // task.side**2 // 2)

@@ -1,0 +1,71 @@
+"""Pooled features of frozen networks: computed once for each content, kept, and used again."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from equivariance.data.quadrant import Quadrant
+from equivariance.experiments.engine import as_input, pictures_at_once
+from equivariance.models import Classifier
+from equivariance.progress import track
+from sweeps.records import write
+
+
+def pooled(model: Classifier, task: Quadrant, pictures: Tensor, engine: str, what: str) -> Tensor:
+    """The pooled features of every picture at both places.
+
+    Args:
+        model: in eval mode.
+        task: the geometry.
+        pictures: float [n, 3, picture, picture], normalised.
+        engine: `canvas` or `dense`.
+        what: names the work in the progress bar.
+    Returns: float [2n, C]: all pictures at the upper left, then all at the bottom right.
+    """
+    chunks = pictures.split(pictures_at_once(task, engine))
+    found = []
+    with torch.inference_mode():
+        for chunk in track(chunks, len(chunks), what):
+            found.append(model.features(as_input(task.both(chunk), engine)).unflatten(0, (2, -1)))
+    return torch.cat(found, 1).flatten(0, 1).clone()  # [2, n, C] -> [2n, C]
+
+
+def cached(folder: Path, model: Classifier, task: Quadrant, pictures: Tensor, engine: str, what: str) -> Tensor:
+    """The same, from a file where a run with this content has left one.
+
+    The key is content: weights and statistics, pictures, geometry, convolution type, pooling and engine. Runs that
+    differ in the head's seed or optimiser only share a file.
+
+    Args:
+        folder: where the files are kept; a file that cannot be read is made anew.
+        model: see `pooled`, as are the others.
+        task: the geometry.
+        pictures: the pictures.
+        engine: `canvas` or `dense`.
+        what: names the work.
+    """
+    path = folder / f"{_key(model, task, pictures, engine)}.safetensors"
+    try:
+        return load(path.read_bytes())["features"].to(pictures.device)
+    except (OSError, ValueError, KeyError, RuntimeError):
+        pass
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":  # torn by a full disk, say
+            raise
+    features = pooled(model, task, pictures, engine, what)
+    write(path, save({"features": features.cpu().contiguous()}))
+    return features
+
+
+def _key(model: Classifier, task: Quadrant, pictures: Tensor, engine: str) -> str:
+    digest = hashlib.sha256(f"{task} {model.feature_map.conv} {model.pooling} {engine} {model.trunk}".encode())
+    for name, tensor in sorted(model.trunk.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    digest.update(pictures.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:32]
