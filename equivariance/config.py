@@ -7,19 +7,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from equivariance.config_base import Section
+from equivariance.config_controls import (
+    Adadelta,
+    Controlled,
+    Impulse,
+    ImpulseData,
+    NoTraining,
+    PlainSgd,
+    RedGreen,
+    RedGreenData,
+    Rook,
+    RookData,
+)
 from equivariance.errors import UserError
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Path = str
-
-
-class Section(BaseModel):
-    """A part of the config: unknown keys and values of another type are refused, nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Quadrant(Section):
@@ -46,7 +53,7 @@ class Arch(Section):
 class Init(Section):
     """Which weights a network starts from and which of them train."""
 
-    name: Literal["scratch", "frozen-random", "frozen-pretrained"]
+    name: Literal["scratch", "frozen-random", "frozen-pretrained", "fixed"]
     checkpoint: Path | None  # a local file of weights for the whole network
     batchnorm: Literal["frozen", "adapting"]  # of a frozen trunk
 
@@ -54,7 +61,13 @@ class Init(Section):
 class Conv(Section):
     """How a network meets the boundary."""
 
-    name: Literal["same", "full"]
+    name: Literal["same", "valid", "full", "unbounded", "circular", "reflect", "replicate", "partial"]
+    pools: Literal["padded", "inside"]  # inside: full convolution leaves pooling unpadded, as the authors' networks
+
+    @property
+    def rule(self) -> str:
+        """The name under which the models know it."""
+        return "full, pools inside" if (self.name, self.pools) == ("full", "inside") else self.name
 
 
 class Data(Section):
@@ -103,12 +116,12 @@ class Config(Section):
     """One run."""
 
     protocol: Literal["paper", "released"]
-    experiment: Quadrant
-    arch: Arch
+    experiment: Annotated[Quadrant | Impulse | Rook | RedGreen, Field(discriminator="name")]
+    arch: Annotated[Arch | Controlled, Field(discriminator="library")]
     init: Init
     conv: Conv
-    data: Data
-    optim: Annotated[Sgd | Probe, Field(discriminator="name")]
+    data: Annotated[Data | ImpulseData | RookData | RedGreenData, Field(discriminator="name")]
+    optim: Annotated[Sgd | Probe | PlainSgd | Adadelta | NoTraining, Field(discriminator="name")]
     border: Annotated[int, Field(ge=0, le=65_536)]  # pixels on each of the four sides
     seed: Annotated[int, Field(ge=0, lt=2**31)]  # of weights, order of batches and head
     engine: Literal["auto", "canvas", "dense"]  # the same numbers to rounding; auto: the cheaper one
@@ -118,14 +131,23 @@ class Config(Section):
     force: bool  # run anew although a finished run is at hand
     tracking: Tracking
 
+
+class QuadrantConfig(Config):
+    """One run of the quadrant experiment."""
+
+    experiment: Quadrant
+    arch: Arch
+    data: Data
+    optim: Annotated[Sgd | Probe, Field(discriminator="name")]
+
     @model_validator(mode="after")
-    def _fits_together(self) -> Config:
+    def _fits_together(self) -> QuadrantConfig:
         for complaint in complaints(self):
             raise ValueError(complaint)
         return self
 
 
-def complaints(config: Config) -> list[str]:
+def complaints(config: QuadrantConfig) -> list[str]:
     """What each key allows alone but not together, one line each."""
     experiment, data, frozen = config.experiment, config.data, config.init.name != "scratch"
     found = []
@@ -153,19 +175,23 @@ def validate(raw: dict[str, Any]) -> Config:
 
     Args:
         raw: plain nested values, as composed from `conf/`.
-    Returns: The typed config.
+    Returns: The typed config, of the kind that its experiment takes.
     Raises: UserError: one line naming the first wrong key, its value and what is allowed.
     """
     from equivariance.config_errors import explain
+    from equivariance.config_kinds import KINDS
 
+    kind, within = Config, ""
     try:
-        return Config.model_validate(raw)
+        name = Config.model_validate(raw).experiment.name
+        kind, within = KINDS[name], f" with experiment={name}"
+        return kind.model_validate(raw)
     except ValidationError as error:
-        raise UserError(explain(error, Config)) from None
+        raise UserError(explain(error, kind, within)) from None
 
 
 # What decides no number: where a run computes and is kept. Paths are replaced by fingerprints of what they hold.
-CIRCUMSTANCES = {
+CIRCUMSTANCES: dict[str, Any] = {
     "engine": True,
     "device": True,
     "runs": True,

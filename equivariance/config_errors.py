@@ -11,27 +11,28 @@ from pydantic import BaseModel, ValidationError
 NAMES = {int: "an integer", float: "a number", str: "text", bool: "true or false", list: "a list"}
 
 
-def explain(error: ValidationError, schema: type[BaseModel]) -> str:
+def explain(error: ValidationError, schema: type[BaseModel], within: str = "") -> str:
     """The first complaint of pydantic as one line.
 
     Args:
         error: what validation raised.
         schema: the model that was validated, to say what is allowed.
+        within: said after what is allowed, where it is allowed there only.
     """
     first = error.errors()[0]
     if first["type"] == "value_error":  # from a cross-check, already a line
         return str(first["ctx"]["error"])
     path = [str(part) for part in first["loc"]]
     if first["type"].startswith("union_tag"):
-        path.append("name")
+        path.append(first["ctx"]["discriminator"].strip("'"))
         tag = first["ctx"].get("tag", "nothing")
-        return f"{'.'.join(path)}={tag}: allowed: {first['ctx'].get('expected_tags', 'one of its names')}"
+        return f"{'.'.join(path)}={tag}: allowed: {first['ctx'].get('expected_tags', 'one of its names')}{within}"
     annotation, key = follow(schema, path)
     if first["type"] == "extra_forbidden":
         return unknown(".".join(key), keys(schema))
     if first["type"] == "missing":
-        return f"{'.'.join(key)}: not set; allowed: {allowed(annotation)}"
-    return f"{'.'.join(key)}={_plain(first['input'])}: allowed: {allowed(annotation)}"
+        return f"{'.'.join(key)}: not set; allowed: {allowed(annotation)}{within}"
+    return f"{'.'.join(key)}={_plain(first['input'])}: allowed: {allowed(annotation)}{within}"
 
 
 def unknown(key: str, known: list[str]) -> str:
@@ -55,7 +56,9 @@ def keys(schema: type[BaseModel], prefix: str = "") -> list[str]:
 
 def follow(schema: type[BaseModel], path: list[str]) -> tuple[Any, list[str]]:
     """The annotation at a location that pydantic reports, and the key without the names of chosen alternatives."""
-    sections, annotation, key = [schema], Any, []
+    sections: list[type[BaseModel]] = [schema]
+    annotation: Any = Any
+    key: list[str] = []
     for part in path:
         named = [s for s in sections if part in s.model_fields]
         if named:
@@ -63,8 +66,8 @@ def follow(schema: type[BaseModel], path: list[str]) -> tuple[Any, list[str]]:
             annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
             sections = _sections(field.annotation)
             key.append(part)
-        elif any(part in get_args(s.model_fields["name"].annotation) for s in sections if "name" in s.model_fields):
-            sections = [s for s in sections if part in get_args(s.model_fields["name"].annotation)]
+        elif any(part in _tags(s) for s in sections):
+            sections = [s for s in sections if part in _tags(s)]
         else:
             key.append(part)
     return annotation, key
@@ -92,6 +95,12 @@ def _range(metadata: tuple[Any, ...]) -> str:
         f" {words[type(b)][0]} {getattr(b, words[type(b)][1]):,}".replace(",", "") for b in bounds if type(b) in words
     ]
     return "".join(said) + "".join(f" matching {p}" for p in patterns)
+
+
+def _tags(section: type[BaseModel]) -> list[Any]:
+    """What an alternative can be chosen by: the literal values of its name or library."""
+    fields = [section.model_fields[key] for key in ("name", "library") if key in section.model_fields]
+    return [value for f in fields if get_origin(f.annotation) is Literal for value in get_args(f.annotation)]
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:

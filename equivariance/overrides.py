@@ -46,7 +46,7 @@ def check(arguments: list[str]) -> None:
         if options:
             _check_option(key, override.value(), override.is_sweep_override(), options)
         elif key not in known:
-            raise UserError(unknown(key, known))
+            raise UserError(f"{override.input_line}: {unknown(key, known)}")
 
 
 def _check_option(group: str, value: object, is_sweep: bool, options: set[str]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from equivariance.config import Config, scientific, validate
+from equivariance.config import Config, Data, scientific, validate
 from equivariance.errors import UserError
 from equivariance.overrides import check, conf_dir, register_protocol
 from sweeps.identity import file_digest, identity
@@ -44,16 +45,22 @@ def fingerprints(config: Config) -> dict[str, str]:
     Raises: UserError: a missing folder or file.
     """
     found = {}
-    if config.data.name != "photos" and config.data.root:
-        from equivariance.data import folder_fingerprint
-
-        found["data.root"] = folder_fingerprint(Path(config.data.root))
+    if isinstance(config.data, Data) and config.data.name != "photos" and config.data.root:
+        found["data.root"] = _folder_fingerprint(Path(config.data.root), 3 * config.data.pictures)
     if config.init.checkpoint:
         path = Path(config.init.checkpoint)
         if not path.is_file():
             raise UserError(f"init.checkpoint={path}: no such file")
         found["init.checkpoint"] = file_digest(path)
     return found
+
+
+@lru_cache(8)
+def _folder_fingerprint(root: Path, count: int) -> str:
+    """Once for all runs of a sweep, which see one state of the folder."""
+    from equivariance.data import folder_fingerprint
+
+    return folder_fingerprint(root, count)
 
 
 def compute(config: Config, record: Record) -> dict[str, Any]:
@@ -66,6 +73,8 @@ def compute(config: Config, record: Record) -> dict[str, Any]:
     record.start(OmegaConf.to_yaml(config.model_dump()))
     result = experiments.run(config)
     record.keep("checkpoint.safetensors", save({k: v.contiguous() for k, v in result.weights.items()}))
+    for name, content in result.files.items():
+        record.keep(name, content)
     values = {
         "label": _label(config),
         "config": config.model_dump(exclude={"force", "runs", "tracking"}),
@@ -92,7 +101,7 @@ def sweep(composed: list[DictConfig]) -> None:
 def _single(composed: DictConfig) -> None:
     try:
         jobs = [prepare(validate(_plain(composed)))]
-    except UserError as error:  # said here: Hydra would add a line of its own
+    except (UserError, OmegaConfBaseException) as error:  # said here: Hydra would add a line of its own
         _refuse(error)
     launch(jobs, Mirror(composed.tracking.uri), composed.tracking.sweep)
 
@@ -126,6 +135,9 @@ def _plain(composed: DictConfig) -> dict[str, Any]:
 
 
 def _label(config: Config) -> str:
+    if config.experiment.name != "quadrant":
+        tap = getattr(config.experiment, "tap", f"seed={config.seed}")
+        return f"{config.experiment.name} {config.protocol} {config.conv.name} {tap}"
     return f"{config.arch.name} {config.init.name} {config.conv.name} border={config.border} seed={config.seed}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -25,11 +25,11 @@ class Examples:
 
     Args:
         labels: int64 [n].
-        inputs: maps indices int64 [b] to the model's inputs [b, ...].
+        inputs: maps indices int64 [b] to what the model takes for these examples, most often a tensor [b, ...].
     """
 
     labels: Tensor
-    inputs: Callable[[Tensor], Tensor]
+    inputs: Callable[[Tensor], Any]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -104,13 +104,13 @@ def fit(
         nesterov=optim.nesterov and optim.momentum > 0,
         weight_decay=optim.weight_decay,
     )
-    order = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     best_loss, best_state, waited, rows = float("inf"), copy.deepcopy(model.state_dict()), 0, []
     for epoch in track(range(1, optim.epochs + 1), optim.epochs, "training"):
         to_train_mode()
-        trained = _epoch(model, train, optimiser, optim.batch, order)
+        trained = one_epoch(model, train, optimiser, optim.batch, torch.randperm(len(train), generator=generator))
         validated = evaluate(model, validation, optim.batch)
-        rows.append(_row(epoch, optimiser.param_groups[0]["lr"], trained, validated))
+        rows.append(row(epoch, optimiser.param_groups[0]["lr"], trained, validated))
         report(rows[-1])
         waited += 1
         if validated.loss < best_loss:
@@ -169,12 +169,10 @@ def fit_probe(head: nn.Linear, features: Tensor, labels: Tensor, optim: Probe) -
     return {"epoch": 1.0, "iterations": iterations, "train_loss": objective().item()}
 
 
-def _epoch(
-    model: nn.Module, train: Examples, optimiser: torch.optim.Optimizer, batch: int, order: torch.Generator
-) -> Score:
-    """One pass in random order; the score is of the outputs seen while training."""
+def one_epoch(model: nn.Module, train: Examples, optimiser: torch.optim.Optimizer, batch: int, order: Tensor) -> Score:
+    """One pass over the examples in a given order (int64 [n]); the score is of the outputs seen while training."""
     outputs, labels = [], []
-    for indices in torch.randperm(len(train), generator=order).to(train.labels.device).split(batch):
+    for indices in order.to(train.labels.device).split(batch):
         optimiser.zero_grad()
         logits = model(train.inputs(indices))
         F.cross_entropy(logits, train.labels[indices]).backward()
@@ -184,7 +182,8 @@ def _epoch(
     return score(torch.cat(outputs), torch.cat(labels))
 
 
-def _row(epoch: int, lr: float, trained: Score, validated: Score) -> Row:
+def row(epoch: int, lr: float, trained: Score, validated: Score) -> Row:
+    """A row of the history."""
     return {
         "epoch": float(epoch),
         "lr": lr,

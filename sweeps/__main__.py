@@ -16,7 +16,7 @@ from sweeps.tracking import Mirror, sync
 if TYPE_CHECKING:
     import pandas
 
-ARTEFACTS = ("quadrant",)
+ARTEFACTS = ("quadrant", "impulse", "rook", "red_green")
 FORMATS = ("text", "csv", "md", "latex")
 
 
@@ -67,11 +67,15 @@ def artefact(module: ModuleType, options: argparse.Namespace, mirror: Mirror) ->
     folder = options.results
     for form, suffix in (("csv", "csv"), ("md", "md"), ("latex", "tex")):
         records.write(folder / f"{options.artefact}.{suffix}", formatted(module, table, form).encode())
-    figure = module.figure(table)
+    figure = module.figure(table, options.runs)
     for suffix in ("png", "svg"):
         figure.savefig(folder / f"{options.artefact}.{suffix}", dpi=160)
+    animation = module.animation(options.runs) if hasattr(module, "animation") else None
+    if animation:
+        records.write(folder / f"{options.artefact}.gif", animation)
     if options.format == "text":
-        print(f"\nwritten: {folder}/{options.artefact}.csv, .md, .tex, .png, .svg")
+        moving = ", .gif" if animation else ""
+        print(f"\nwritten: {folder}/{options.artefact}.csv, .md, .tex, .png, .svg{moving}")
     return 0
 
 
@@ -84,7 +88,7 @@ def formatted(module: ModuleType, table: pandas.DataFrame, form: str) -> str:
         return shown.to_latex(escape=True, multirow=False)
     if form == "md":
         return markdown(shown.reset_index())
-    return f"{module.TITLE}\naccuracy in %, mean ± std (seeds)\n\n{shown.to_string()}\n"
+    return f"{module.TITLE}\n{module.UNITS}\n\n{shown.to_string()}\n"
 
 
 def markdown(table: pandas.DataFrame) -> str:

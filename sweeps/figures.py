@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 COLOURS = {"scratch": "#0072B2", "frozen-random": "#D55E00", "frozen-pretrained": "#009E73"}
 STYLES: dict[str, Any] = {"same": "-", "full": "--"}
 OTHER = ":"
+# One a convolution type, the same in every figure that has several (Okabe & Ito).
+CONV_COLOURS = {
+    "valid": "#E69F00",
+    "same": "#D55E00",
+    "circular": "#56B4E9",
+    "reflect": "#CC79A7",
+    "replicate": "#999999",
+    "partial": "#B8A500",
+    "full": "#0072B2",
+    "unbounded": "#009E73",
+}
 
 
 def border_panels(table: pandas.DataFrame, chance: float = 50.0) -> Figure:

@@ -132,7 +132,8 @@ def _metrics(result: dict[str, Any]) -> str:
     metrics = result["metrics"]
     if result["notes"].get("certified"):
         return f"accuracy {100 * metrics['accuracy']:g} % (certified)"
-    return f"accuracy {100 * metrics['accuracy']:.1f} %, loss {metrics['loss']:.3f}"
+    loss = f", loss {metrics['loss']:.3f}" if "loss" in metrics else ""
+    return f"accuracy {100 * metrics['accuracy']:.1f} %{loss}"
 
 
 def _sum_up(tally: Tally, total: int) -> None:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from sweeps import figures, tables
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas
     from matplotlib.figure import Figure
 
 EXPERIMENT = "quadrant"
 TITLE = "Can a network tell where a picture lies, and how far from the boundary?"
+UNITS = "accuracy in %, mean ± std (seeds)"
 COMMAND = "python -m equivariance.run -m border=0,16,32,64,128,256,512 conv=same,full"
 AXES = ["arch", "init", "conv", "border"]
 BORDERS = (0, 16, 32, 64, 128, 256, 512)
@@ -46,7 +49,7 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     return tables.pivot(table, ["arch", "init", *_settings(table), "conv"], "border")
 
 
-def figure(table: pandas.DataFrame) -> Figure:
+def figure(table: pandas.DataFrame, runs: Path) -> Figure:
     """Three panels, one an architecture."""
     return figures.border_panels(table)
 

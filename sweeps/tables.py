@@ -12,32 +12,53 @@ IGNORED = ("device", "data.root", "init.checkpoint", "arch.library", "arch.mean"
 CONFIDENCE = 0.95
 
 
-def cells(frame: pandas.DataFrame, axes: list[str], metric: str = "accuracy") -> pandas.DataFrame:
+def cells(
+    frame: pandas.DataFrame, axes: list[str], metric: str = "accuracy", others: tuple[str, ...] = ()
+) -> pandas.DataFrame:
     """Aggregates runs over seeds.
 
     Args:
         frame: as `mlflow.search_runs` gives it.
         axes: params that span the table.
         metric: a metric in [0, 1].
+        others: further metrics, of which the mean alone is wanted.
     Returns: columns axes, then every other setting in which the runs differ, then n (seeds), <metric>_mean,
         <metric>_std (sample deviation; empty for one seed), low, high: in percent; then certified: whether theory
-        proves the value. The interval is Student's over seeds; for one seed Wilson's over that run's test images.
+        proves the value; then the means of `others`, as they are. The interval is Student's over seeds; for one seed
+        Wilson's over that run's test images.
     """
     settings = _settings(frame, axes)
     table = frame.rename(columns={f"params.{s}": s for s in [*axes, *settings]})
     table["value"] = 100 * table[f"metrics.{metric}"]
     rows = []
     for key, group in table.fillna(dict.fromkeys(settings, "-")).groupby([*axes, *settings], sort=False):
-        values = group.drop_duplicates("params.seed")["value"]
+        seeds = group.drop_duplicates("params.seed")
+        values = seeds["value"]
         low, high = interval(values.to_list(), int(group["metrics.n"].iloc[0]))
         low, high = (values.mean(), values.mean()) if _certified(group) else (low, high)
         deviation = values.std() if len(values) > 1 else None
         numbers = (len(values), values.mean(), deviation, low, high)
-        rows.append((*(key if isinstance(key, tuple) else (key,)), *numbers, _certified(group)))
+        means = (seeds[f"metrics.{m}"].mean() if f"metrics.{m}" in seeds else float("nan") for m in others)
+        rows.append((*(key if isinstance(key, tuple) else (key,)), *numbers, _certified(group), *means))
     import pandas as pd
 
-    columns = [*axes, *settings, "n", f"{metric}_mean", f"{metric}_std", "low", "high", "certified"]
+    columns = [*axes, *settings, "n", f"{metric}_mean", f"{metric}_std", "low", "high", "certified", *others]
     return pd.DataFrame(rows, columns=columns)
+
+
+def without_implied(frame: pandas.DataFrame, implied: dict[str, dict[str, str]]) -> pandas.DataFrame:
+    """The runs without the settings that follow from the protocol, so that only what deviates from it is a column.
+
+    Args:
+        frame: as `mlflow.search_runs` gives it.
+        implied: for a param its value under each protocol.
+    """
+    found = frame.copy()
+    for name, values in implied.items():
+        column = f"params.{name}"
+        if column in found:
+            found[column] = found[column].mask(found[column] == found["params.protocol"].map(values))
+    return found
 
 
 def interval(values: list[float], images: int) -> tuple[float, float]:

@@ -114,14 +114,15 @@ class Canvas(Tensor):
         """Whether two images of the batch provably give the same map up to a shift of its window.
 
         True where both are the same row of one window tensor, computed once, and hide the same ground: then any pooling
-        that ignores order gives the same numbers for both, whatever the weights.
+        that ignores order gives the same numbers for both, whatever the weights. That the geometry alone decides, so it
+        proves nothing, and is False, where a tolerance was given.
 
         Args:
             first: an image's number in the batch.
             second: another image's number in the batch.
         """
         (window, spot, row), (other, there, other_row) = self._find(first), self._find(second)
-        if window is not other or row != other_row:
+        if self.tolerance or window is not other or row != other_row:
             return False
         ground = self.ground
         return bool(np.array_equal(ground.hidden(window.box(spot)), ground.hidden(window.box(there))))

@@ -36,6 +36,8 @@ def _kernels(
     padding: int | Sequence[int] | str,
     dilation: int | Sequence[int],
 ) -> Kernels:
+    if padding == "same" and set(pair(stride)) != {1}:
+        raise ValueError("padding='same' of a strided convolution is not defined")
     rows, cols = (Kernel(k, s, d) for k, s, d in zip(size, pair(stride), pair(dilation), strict=True))
     before = {"same": ((rows.span - 1) // 2, (cols.span - 1) // 2), "valid": (0, 0)}
     top, left = before[padding] if isinstance(padding, str) else pair(padding)

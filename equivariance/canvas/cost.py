@@ -2,43 +2,60 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from .canvas import Canvas
 
-# Surroundings, more and smaller calls, and batch norm over parts cost time that multiply-adds do not show: below this
-# ratio of multiply-adds the ordinary tensor is as fast or faster.
+# Windows with surroundings read and write more than multiply-adds show: below this gain the ordinary tensor is as fast.
 WORTHWHILE = 1.25
+# What a call of one tensor operation costs whatever its size, in multiply-adds: small batches are bound by it.
+CALL = {"cpu": 1e6, "cuda": 1e8}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one forward pass over the batch takes: multiply-adds, and tensor operations called."""
+
+    multiply_adds: int
+    calls: int
+
+    def total(self, device: str) -> float:
+        """Both, in multiply-adds of a kind of device, "cpu" or "cuda"."""
+        return self.multiply_adds + self.calls * CALL.get(device, CALL["cpu"])
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Multiply-adds of one forward pass over the batch, on the ordinary tensor and on the canvas."""
+    """One forward pass over the batch on the ordinary tensor and on the canvas, and where it is to run."""
 
-    dense: int
-    canvas: int
+    dense: Work
+    canvas: Work
+    device: str
 
     @property
     def ratio(self) -> float:
         """How many times fewer multiply-adds the canvas needs."""
-        return self.dense / max(self.canvas, 1)
+        return self.dense.multiply_adds / max(self.canvas.multiply_adds, 1)
 
     @property
     def engine(self) -> str:
         """The cheaper of the two: "canvas" or "dense"."""
-        return "canvas" if self.ratio >= WORTHWHILE else "dense"
+        gain = self.dense.total(self.device) / self.canvas.total(self.device)
+        return "canvas" if gain >= WORTHWHILE else "dense"
 
 
 def cost(network: nn.Module, canvas: Canvas) -> Cost:
-    """Counts multiply-adds from shapes alone: the network runs on the meta device, no number is computed.
+    """Counts the work from shapes alone: the network runs on the meta device, no number is computed.
 
     Args:
         network: any module that runs on the canvas; left as it is.
-        canvas: [N, C, H, W]; its tolerance is taken as 0.
+        canvas: [N, C, H, W], of the batch size that will run; may lie on the meta device. Its tolerance is taken as 0.
 
     Raises:
         CanvasUnsupported: the network has an op with no exact form on a canvas.
@@ -47,7 +64,8 @@ def cost(network: nn.Module, canvas: Canvas) -> Cost:
     hollow = canvas.to("meta")
     dense = torch.empty(canvas.shape, dtype=canvas.dtype, device="meta")
     run: Callable[[Tensor], object] = lambda batch: functional_call(network, state, (batch,))  # noqa: E731
-    return Cost(_multiply_adds(run, dense), _multiply_adds(run, hollow))
+    device = next((t.device.type for t in network.parameters()), canvas.device.type)
+    return Cost(_work(run, dense), _work(run, hollow), device)
 
 
 def cheaper(network: nn.Module, canvas: Canvas) -> Tensor:
@@ -63,7 +81,15 @@ def cheaper(network: nn.Module, canvas: Canvas) -> Tensor:
     return canvas if cost(network, canvas).engine == "canvas" else canvas.dense()
 
 
-def _multiply_adds(run: Callable[[Tensor], object], batch: Tensor) -> int:
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+class _CallCounter(TorchDispatchMode):
+    calls = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+def _work(run: Callable[[Tensor], object], batch: Tensor) -> Work:
+    with torch.no_grad(), FlopCounterMode(display=False) as flops, _CallCounter() as counter:
         run(batch)
-    return counter.get_total_flops() // 2
+    return Work(flops.get_total_flops() // 2, counter.calls)

@@ -2,8 +2,11 @@
 
 After many layers a window is as wide as the theoretical receptive field, while its outer cells hold the ground plus
 something far below float32 rounding. Trimming crops those cells, and takes rows and columns of the ground that are as
-close for equal, so that places far from any edge go on sharing one window.
+close for equal, so that places far from any edge go on sharing one window. Windows and ground come from convolutions of
+different shapes and differ in their last bits, so a tolerance near the dtype's own rounding trims little.
 """
+
+import math
 
 import numpy as np
 from torch import Tensor
@@ -24,6 +27,8 @@ def trim(canvas: Canvas) -> Canvas:
         return canvas
     tensors = [canvas.ground.tensor, *(window.tensor for window in canvas.windows)]
     allowed = canvas.tolerance * max(float(tensor.abs().amax()) for tensor in tensors)
+    if not math.isfinite(allowed):
+        return canvas  # next to an infinity, or to what is no number, nothing is negligible
     windows = [_trim_window(window, canvas.ground, allowed) for window in canvas.windows]
     return canvas.like(_trim_ground(canvas.ground, allowed), windows)
 

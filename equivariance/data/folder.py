@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 
@@ -21,7 +20,6 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
 RELEASED_SIDE = 224
 
 
-@lru_cache(8)
 def files(root: Path) -> tuple[Path, ...]:
     """The pictures of a folder: the first of each class in sorted order, then the second of each, and so on.
 
@@ -37,11 +35,20 @@ def files(root: Path) -> tuple[Path, ...]:
     return found
 
 
-def fingerprint(root: Path) -> str:
-    """A digest of names and sizes in a folder: changes when a picture is added, removed or replaced."""
+def fingerprint(root: Path, count: int) -> str:
+    """A digest of what a folder holds.
+
+    Args:
+        root: the folder.
+        count: so many pictures, the first that `files` lists, count by their content; the others, which stand in for
+            unreadable ones, by name and size.
+    Raises: UserError: no such folder, or no pictures in it.
+    """
     digest = hashlib.sha256()
-    for file in files(root):
+    for number, file in enumerate(files(root)):
         digest.update(f"{file.relative_to(root)}\0{file.stat().st_size}\n".encode())
+        if number < count:
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 

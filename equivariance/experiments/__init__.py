@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from equivariance.errors import UserError
-from equivariance.experiments import quadrant
+from equivariance.experiments import impulse, quadrant, red_green, rook
 from equivariance.experiments.result import Result
 
 if TYPE_CHECKING:
     from equivariance.config import Config
 
-EXPERIMENTS = {"quadrant": quadrant.run}
+# Each takes the config of its own kind (equivariance/config_kinds.py).
+EXPERIMENTS: dict[str, Callable[[Any, torch.device], Result]] = {
+    "quadrant": quadrant.run,
+    "impulse": impulse.run,
+    "rook": rook.run,
+    "red_green": red_green.run,
+}
 
 
 def run(config: Config) -> Result:
@@ -25,7 +33,7 @@ def run(config: Config) -> Result:
     torch.use_deterministic_algorithms(True, warn_only=True)
     result = EXPERIMENTS[config.experiment.name](config, device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return Result(result.metrics, result.history, result.weights, {"device": name, **result.notes})
+    return replace(result, notes={"device": name, **result.notes})
 
 
 def outlook(configs: list[Config]) -> tuple[int, float]:
@@ -35,9 +43,10 @@ def outlook(configs: list[Config]) -> tuple[int, float]:
         configs: the runs.
     Returns: How many of them are certified and need no computing, and about how many seconds the others take.
     """
+    from equivariance.config import QuadrantConfig
     from equivariance.experiments.estimate import seconds
 
-    known = [c for c in configs if c.experiment.name == "quadrant"]
+    known = [c for c in configs if isinstance(c, QuadrantConfig)]
     return sum(map(quadrant.certified, known)), seconds(known, pick_device(known[0].device)) if known else 0.0
 
 

@@ -26,8 +26,8 @@ def choose(wish: str, model: Classifier, task: Quadrant) -> str:
         return wish
     try:
         with torch.no_grad():
-            sample = task.both(torch.zeros(4, 3, task.picture, task.picture))
-            return cost(model, sample).engine
+            pictures = torch.empty(PICTURES_AT_ONCE, 3, task.picture, task.picture, device="meta")
+            return cost(model, task.both(pictures)).engine
     except CanvasUnsupported:
         return "dense"
 

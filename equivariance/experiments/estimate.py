@@ -13,7 +13,7 @@ from equivariance.experiments.quadrant import certified, network, place
 from equivariance.models import Classifier
 
 if TYPE_CHECKING:
-    from equivariance.config import Config
+    from equivariance.config import QuadrantConfig as Config
 
 # A training step costs about this many forward passes.
 STEP = 3.5

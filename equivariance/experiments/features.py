@@ -63,7 +63,8 @@ def cached(folder: Path, model: Classifier, task: Quadrant, pictures: Tensor, en
 
 
 def _key(model: Classifier, task: Quadrant, pictures: Tensor, engine: str) -> str:
-    digest = hashlib.sha256(f"{task} {model.feature_map.conv} {model.pooling} {engine} {model.trunk}".encode())
+    boundary = (model.feature_map.conv, model.feature_map.background)
+    digest = hashlib.sha256(f"{task} {boundary} {model.pooling} {engine} {model.trunk}".encode())
     for name, tensor in sorted(model.trunk.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

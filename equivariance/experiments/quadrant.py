@@ -22,7 +22,7 @@ from equivariance.models import Classifier, build, hollow, train_mode
 from equivariance.train import Examples, evaluate, fit, fit_probe
 
 if TYPE_CHECKING:
-    from equivariance.config import Config
+    from equivariance.config import QuadrantConfig as Config
 
 
 def run(config: Config, device: torch.device) -> Result:
@@ -69,16 +69,17 @@ def run(config: Config, device: torch.device) -> Result:
 def certified(config: Config) -> bool:
     """Whether theory alone says 50 %: no weights could do better, so nothing needs training."""
     geometry = (config.experiment.border_as, config.border)
-    return _certified(config.arch.model_dump_json(), config.conv.name, geometry, place(config))
+    return _certified(config.arch.model_dump_json(), config.conv.rule, geometry, place(config))
 
 
 @lru_cache(4096)
 def _certified(arch: str, conv: str, geometry: tuple[str, int], task: Quadrant) -> bool:
     from equivariance.config import Arch
 
-    model = hollow(Arch.model_validate_json(arch), conv)
+    edgeless = conv == "unbounded"  # grows like full convolution, but nothing lies beyond an edge
+    model = hollow(Arch.model_validate_json(arch), "full" if edgeless else conv)
     _move_border_into_padding(model, *geometry)
-    return theory.certified(model, task)
+    return theory.certified(model, task, edgeless)
 
 
 def place(config: Config) -> Quadrant:
@@ -91,7 +92,8 @@ def place(config: Config) -> Quadrant:
 
 def network(config: Config, device: torch.device) -> Classifier:
     """The run's network, initialised."""
-    model = build(config.arch, config.init, config.conv.name, config.experiment.pooling, config.seed).to(device)
+    model = build(config.arch, config.init, config.conv.rule, config.experiment.pooling, config.seed).to(device)
+    model.feature_map.background = place(config).background
     _move_border_into_padding(model, config.experiment.border_as, config.border)
     return model
 

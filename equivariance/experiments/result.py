@@ -18,9 +18,11 @@ class Result:
         history: a row an epoch.
         weights: what was trained, by parameter name.
         notes: facts about the run that are not numbers: device, engine, skipped pictures.
+        files: further files for the run's directory, by name.
     """
 
     metrics: dict[str, float]
     history: list[dict[str, float]]
     weights: dict[str, Tensor]
     notes: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from equivariance.models.classifier import CONVS, Classifier, FeatureMap
+from equivariance.models.boundary import CONVS
+from equivariance.models.classifier import Classifier, FeatureMap
 from equivariance.models.trunk import trunk
 from equivariance.models.weights import load_checkpoint, load_pretrained
 
@@ -24,7 +25,7 @@ def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classif
     Args:
         arch: library, name and, for the released protocol, the size of the first max pooling.
         init: `scratch` trains every weight; `frozen-random` and `frozen-pretrained` the head alone.
-        conv: how the network meets the boundary, a key of CONVS.
+        conv: how the network meets the boundary, one of CONVS.
         pooling: `max`, `avg`, or `released`: what the authors' code does (max for ResNets, else average).
         seed: int, of the random weights; the head's too.
     Returns: The classifier, on the CPU, in train mode.

@@ -1,23 +1,14 @@
 """Trunk, global pooling and a linear head: the same for every network."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from equivariance.errors import UserError
-from equivariance.models.boundary import full, unwrap
+from equivariance.models.boundary import RULES, bounded, unwrap
 from equivariance.models.trunk import Trunk
 
-Rule = Callable[[Tensor], Tensor]
-
-
-def published(images: Tensor) -> Tensor:
-    """`same`: the network meets the boundary as it was published."""
-    return images
-
-
-CONVS: dict[str, Rule] = {"same": published, "full": full}
+# What torch says of a kernel or padding that an image cannot hold.
+TOO_SMALL = ("size is too small", "can't be greater than actual", "Padding size should be less than")
 
 
 class FeatureMap(nn.Module):
@@ -25,19 +16,25 @@ class FeatureMap(nn.Module):
 
     Args:
         trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W'].
-        conv: a key of CONVS.
+        conv: one of CONVS.
+
+    Attributes:
+        background: float [3], the colour around the images, which conv=unbounded continues; None: zero.
     """
 
-    def __init__(self, trunk: Trunk, conv: str) -> None:
+    def __init__(self, trunk: nn.Module, conv: str) -> None:
         super().__init__()
         self.trunk, self.conv = trunk, conv
+        self.background: tuple[float, ...] | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         """The last feature map [N, C, H', W'] of images [N, 3, H, W], dense or canvas alike."""
         try:
-            return unwrap(self.trunk(CONVS[self.conv](images)))
+            if self.conv == "same":
+                return self.trunk(images)
+            return unwrap(self.trunk(bounded(images, RULES[self.conv], self.background)))
         except (RuntimeError, ValueError) as error:
-            if "size is too small" in str(error) or "can't be greater than actual" in str(error):
+            if any(said in str(error) for said in TOO_SMALL):
                 raise UserError(f"images of {images.shape[2]} pixels are too small for this network") from error
             raise
 
@@ -47,7 +44,7 @@ class Classifier(nn.Module):
 
     Args:
         trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W'].
-        conv: a key of CONVS; how the trunk meets the boundary.
+        conv: one of CONVS; how the trunk meets the boundary.
         pooling: `max` or `avg`, over the whole map.
         classes: int, width of the head.
     Source: Kayhan & van Gemert 2020, section 3 (global max pooling; the same for all networks here).
@@ -59,7 +56,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(trunk.channels, classes)
 
     @property
-    def trunk(self) -> Trunk:
+    def trunk(self) -> nn.Module:
         """The convolutional part."""
         return self.feature_map.trunk
 

@@ -1,0 +1,1 @@
+"""What is fast, measured: ratios against plain PyTorch in one process. `python -m benchmarks <name> --help`."""

@@ -1,0 +1,47 @@
+"""Training by Adadelta until the validation loss stops falling."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from equivariance.progress import track
+from equivariance.train import Examples, Row, evaluate, one_epoch, row
+
+if TYPE_CHECKING:
+    from equivariance.config_controls import Adadelta
+
+
+def fit_adadelta(model: nn.Module, train: Examples, validation: Examples, optim: Adadelta, seed: int) -> list[Row]:
+    """Trains in place and leaves the weights with the lowest validation loss.
+
+    Args:
+        model: all its parameters are trained.
+        train: the split that is fitted.
+        validation: the split that decides when training ends and which weights are kept.
+        optim: rates, batch, epochs, patience, and whether each epoch has an order of its own.
+        seed: of these orders.
+    Returns: A row an epoch: epoch, lr, train_loss, train_accuracy, validation_loss, validation_accuracy.
+    Source: released code of Kayhan & van Gemert 2020 (red_and_green.py).
+    """
+    optimiser = torch.optim.Adadelta(
+        model.parameters(), lr=optim.lr, rho=optim.rho, eps=optim.eps, weight_decay=optim.weight_decay
+    )
+    generator = torch.Generator().manual_seed(seed)
+    best, kept, waited, rows = float("inf"), copy.deepcopy(model.state_dict()), 0, []
+    for epoch in track(range(1, optim.epochs + 1), optim.epochs, "training"):
+        order = torch.randperm(len(train), generator=generator) if optim.shuffle else torch.arange(len(train))
+        model.train()
+        trained = one_epoch(model, train, optimiser, optim.batch, order)
+        validated = evaluate(model, validation, optim.batch)
+        rows.append(row(epoch, optim.lr, trained, validated))
+        waited += 1
+        if validated.loss < best:
+            best, kept, waited = validated.loss, copy.deepcopy(model.state_dict()), 0
+        elif waited > optim.patience:
+            break
+    model.load_state_dict(kept)
+    return rows

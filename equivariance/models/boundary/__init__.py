@@ -1,0 +1,36 @@
+"""Convolution types: how a network meets the boundary, for any network, without touching it.
+
+A published network pads each layer so that its output index j looks at the input around index s*j. Here that index
+grid is kept, every tensor carries the index of its first row and column, and a convolution type says two things: which
+outputs there are, and what lies outside the map. Shortcuts and concatenations then align by themselves.
+
+| type | outputs | outside the map |
+|---|---|---|
+| same | the published network, untouched | |
+| valid | those whose kernel lies inside | nothing; sums keep the intersection |
+| full | those whose kernel touches the map | zero, for pooling and sums (union) too |
+| unbounded | those whose kernel touches the map | what an endless background gives at this layer |
+| circular, reflect, replicate | as many as published, every kernel padded to its centre | the map, continued |
+| partial | as published, every kernel padded to its centre | ignored: sums are scaled by the share inside |
+
+Reading order: rules (geometry and what lies outside) · bounded (the tensor) · ops (what each operation does).
+Source: Kayhan & van Gemert 2020, section 3; partial: Liu et al. 2018 (arXiv 1811.11718); unbounded: this project.
+"""
+
+from torch import Tensor
+
+from equivariance.models.boundary.bounded import Bounded, bounded, unwrap
+from equivariance.models.boundary.rules import RULES
+
+CONVS = ("same", *RULES)
+
+__all__ = ["CONVS", "RULES", "Bounded", "bounded", "full", "unwrap"]
+
+
+def full(images: Tensor) -> Bounded:
+    """Starts a forward pass with full convolution.
+
+    Args:
+        images: [N, C, H, W], a plain tensor or a canvas.
+    """
+    return bounded(images, RULES["full"])

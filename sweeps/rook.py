@@ -1,0 +1,78 @@
+"""The paper's figure 1: one filter learns whether a rook is at the upper left or at the bottom right; as a film too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sweeps import film, tables
+from sweeps.figures import CONV_COLOURS
+from sweeps.records import finished
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas
+    from matplotlib.figure import Figure
+
+EXPERIMENT = "rook"
+TITLE = "Can one filter tell the upper left from the bottom right?"
+UNITS = "accuracy in %, mean ± std (seeds); loss in nats (chance: 0.693) and margin, means over seeds"
+COMMAND = "python -m equivariance.run -m +sweep=rook"
+AXES = ["conv", "protocol"]
+CONVS = tuple(CONV_COLOURS)
+IMPLIED = {
+    "optim.momentum": {"paper": "0.0", "released": "0.9"},
+    "optim.epochs": {"paper": "1500", "released": "100"},
+    "init.batchnorm": {"paper": "frozen", "released": "adapting"},
+    "conv.pools": {"paper": "padded", "released": "inside"},
+}
+# The saved output of the authors' notebook: same padding, five seeds, 100.0 ± 0.0, one seed at a loss of 0.679.
+PUBLISHED = {"same": 100.0}
+
+
+def table(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """A row a type and protocol: AXES, what else differs, n, accuracy_mean, accuracy_std, low, high, loss, margin."""
+    found = tables.cells(tables.without_implied(frame, IMPLIED), AXES, others=("loss", "margin"))
+    found["published"] = found["conv"].map(PUBLISHED).astype(float)
+    order = found["conv"].map(CONVS.index) * 2 + (found["protocol"] == "released")
+    return found.drop(columns="certified").loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def shown(table: pandas.DataFrame) -> pandas.DataFrame:
+    """The table for people."""
+    keys = list(table.columns[: list(table.columns).index("n")])
+    said = table[keys].copy()
+    said["accuracy"] = [_said(row) for row in table.to_dict("records")]
+    said["loss"] = table["loss"].map("{:.4f}".format)
+    said["margin"] = table["margin"].map("{:.2f}".format)
+    said["published"] = table["published"].map(lambda p: "" if p != p else f"{p:g}")
+    return said.set_index(keys)
+
+
+def figure(table: pandas.DataFrame, runs: Path) -> Figure:
+    """A still strip: a row a type, its filter and both feature maps at some epochs of one seed."""
+    return film.strip(_reels(runs))
+
+
+def animation(runs: Path) -> bytes | None:
+    """The film of training, all types side by side; None where no run has left one."""
+    reels = _reels(runs)
+    return film.gif(reels) if reels else None
+
+
+def _reels(runs: Path) -> dict[str, film.Reel]:
+    """For each type the film of one run: of the paper's protocol and the lowest seed where there are several."""
+    found: dict[str, tuple[bool, int, Path]] = {}
+    for record, result in finished(runs, EXPERIMENT):
+        config = result["config"]
+        candidate = (config["protocol"] != "paper", int(config["seed"]), record.path / film.FILE)
+        conv = config["conv"]["name"]
+        if candidate[2].is_file() and candidate < found.get(conv, (True, 2**31, record.path)):
+            found[conv] = candidate
+    return {conv: film.load(found[conv][2]) for conv in CONVS if conv in found}
+
+
+def _said(row: dict) -> str:
+    deviation = row["accuracy_std"]
+    spread = f" ± {deviation:.1f}" if deviation is not None and deviation == deviation else ""
+    return f"{row['accuracy_mean']:.1f}{spread} ({row['n']:.0f})"

@@ -1,0 +1,137 @@
+"""Published networks, unmodified: feature map, statistics and gradients on the canvas are those of dense PyTorch."""
+
+import functools
+
+import pytest
+import torch
+from torch import nn
+
+from equivariance.canvas import Canvas, CanvasUnsupported
+from equivariance.models.classifier import FeatureMap
+from equivariance.models.trunk import trunk
+
+from .oracle import assert_equal, opened, outcome, randomise, relative_error, scene
+
+ARCHS = ["resnet18", "resnet34", "resnet50", "densenet121", "bagnet33", "squeezenet1_0", "mobilenet_v2", "vgg11_bn"]
+ARCHS += ["convnext_tiny", "googlenet"]
+BORDERS = [0, 16, 32, 64, 128, 256]
+FAST_EVAL = {("resnet18", border, "same") for border in (0, 16, 32, 64, 128)} | {
+    ("bagnet33", border, "same") for border in (0, 32)
+}
+FAST_EVAL |= {(arch, 16, "same") for arch in ("densenet121", "vgg11_bn", "convnext_tiny", "googlenet", "mobilenet_v2")}
+FAST_EVAL |= {(arch, 16, "full") for arch in ("resnet18", "squeezenet1_0", "googlenet", "mobilenet_v2")}
+FAST_TRAIN = {
+    ("resnet18", 16, "same"),
+    ("mobilenet_v2", 0, "same"),
+    ("squeezenet1_0", 32, "same"),
+    ("resnet18", 0, "full"),
+}
+FAST_TRAIN |= {("bagnet33", 0, "same"), ("googlenet", 0, "same"), ("vgg11_bn", 0, "same")}
+
+
+@functools.lru_cache(1)
+def network(arch, conv):
+    torch.manual_seed(0)
+    body = trunk("equivariance" if arch == "bagnet33" else "torchvision", arch)
+    for module in body.modules():
+        if type(module).__name__ == "StochasticDepth":
+            module.p = 0.0  # its noise is refused in training
+    return randomise(FeatureMap(body, conv)).double()
+
+
+def grid(fast):
+    """Every network, convolution type and border; only those in `fast` are not slow."""
+    return [
+        pytest.param(arch, conv, border, marks=[] if (arch, border, conv) in fast else pytest.mark.slow)
+        for arch in ARCHS
+        for conv in ("same", "full")
+        for border in BORDERS
+    ]
+
+
+@pytest.mark.parametrize(("arch", "conv", "border"), grid(FAST_EVAL))
+def test_eval(arch, conv, border):
+    net, x = network(arch, conv).eval(), scene(border, n=1)
+    with torch.inference_mode():
+        wanted, found = net(x.painted()), net(x.canvas())
+        assert relative_error(opened(found), wanted) < 1e-10
+        assert relative_error(found.amax((2, 3)), wanted.amax((2, 3))) < 1e-10
+        assert relative_error(found.mean((2, 3)), wanted.mean((2, 3))) < 1e-10
+
+
+@pytest.mark.parametrize(("arch", "conv", "border"), grid(FAST_TRAIN))
+def test_train(arch, conv, border):
+    assert_equal(network(arch, conv).train(), scene(border, n=1), jitters=1)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2", pytest.param("densenet121", marks=pytest.mark.slow)])
+def test_float32_is_no_further_from_float64_than_dense_is(arch):
+    x, net = scene(32, n=1, dtype=torch.float32), network(arch, "same").eval()
+    with torch.inference_mode():
+        reference = net(x.painted().double())
+        single = net.float()
+        dense, found = (
+            relative_error(single(x.painted()), reference),
+            relative_error(opened(single(x.canvas())), reference),
+        )
+        net.double()
+    assert found < 1e-5
+    assert found < 2 * dense
+
+
+def test_the_batch_may_mix_sharing_and_lone_pictures():
+    net, x = network("resnet18", "same").eval(), scene(64, n=2)
+    x.corners[3] = (64, 64)
+    with torch.inference_mode():
+        assert relative_error(opened(net(x.canvas())), net(x.painted())) < 1e-10
+
+
+@pytest.mark.parametrize("border", [0, 32])
+def test_vgg_with_its_seven_by_seven_pool_and_classifier(border):
+    from equivariance.models._vision import torchvision_module
+
+    torch.manual_seed(0)
+    net, x = torchvision_module().models.vgg11_bn(num_classes=5).double().eval(), scene(border, n=1)
+    with torch.inference_mode():
+        assert relative_error(net(x.canvas()), net(x.painted())) < 1e-10
+
+
+def test_squeeze_and_excitation_is_refused_by_name():
+    with pytest.raises(CanvasUnsupported, match=r"SqueezeExcitation.*canvas\.dense"):
+        network("efficientnet_b0", "same").eval()(scene(16, n=1).canvas())
+
+
+def test_cost_does_not_depend_on_the_border():
+    net = network("resnet18", "same").eval()
+    with torch.inference_mode():
+        near, far = (net(scene(border, n=1).canvas()) for border in (512, 4096))
+    assert isinstance(near, Canvas)
+    assert [w.tensor.shape for w in near.windows] == [w.tensor.shape for w in far.windows]
+    assert near.ground.tensor.shape == far.ground.tensor.shape
+
+
+def test_training_goes_the_same_way_step_by_step():
+    losses = []
+    for on_canvas in (False, True):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 2, 3)).double()
+        optimiser, x = torch.optim.SGD(net.parameters(), 0.05, 0.9), scene(8, n=2)
+        losses.append([])
+        for _ in range(6):
+            optimiser.zero_grad()
+            scores = net(x.canvas() if on_canvas else x.painted()).amax((2, 3))
+            loss = nn.functional.cross_entropy(scores, torch.tensor([0, 0, 1, 1]))
+            loss.backward()
+            optimiser.step()
+            losses[-1].append(loss.item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-10)
+    assert losses[0][-1] < losses[0][0]
+
+
+def test_outcome_compares_something():
+    """The oracle must be able to fail: another weight is another outcome."""
+    net = network("squeezenet1_0", "same").eval()
+    before = outcome(net, scene(0, n=1), True, backward=False).values[0]
+    with torch.no_grad():
+        next(net.parameters()).mul_(1 + 1e-6)
+    assert relative_error(outcome(net, scene(0, n=1), True, backward=False).values[0], before) > 1e-10

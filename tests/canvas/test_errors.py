@@ -1,0 +1,114 @@
+"""What a canvas cannot do exactly it refuses, in one line that names op, module and way out."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from equivariance.canvas import CanvasUnsupported, place
+
+from .oracle import scene
+
+UNLISTED = {
+    "group_norm": lambda x: F.group_norm(x, 1),
+    "instance_norm": F.instance_norm,
+    "conv_transpose2d": lambda x: F.conv_transpose2d(x, torch.ones(3, 2, 2, 2)),
+    "interpolate": lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"),
+    "softmax": lambda x: F.softmax(x, 1),
+    "fft_fft2": torch.fft.fft2,
+    "matmul": lambda x: x @ torch.ones(120, 3),
+    "view": lambda x: x.view(2, -1),
+    "transpose": lambda x: x.transpose(2, 3),
+    "permute": lambda x: x.permute(0, 3, 2, 1),
+    "unfold": lambda x: F.unfold(x, 3),
+    "cumsum": lambda x: x.cumsum(2),
+    "mean": lambda x: x.mean(1),
+    "amax": lambda x: x.amax((1, 2)),
+    "cat": lambda x: torch.cat([x, x], 2),
+    "dropout": lambda x: F.dropout(x, 0.5, True),
+    "max_pool2d": lambda x: F.max_pool2d(x, 2, return_indices=True),
+    "mul": lambda x: x * torch.rand(4, 3, 1, 1),
+    "add": lambda x: x + torch.rand(120, 120),
+    "indexing": lambda x: x[0],
+    "padding": lambda x: F.pad(x, (0, 0, 0, 0, 1, 1)),
+    "layer_norm": lambda x: F.layer_norm(x.permute(0, 2, 3, 1), (120, 3)),
+    "conv2d": lambda x: F.conv2d(torch.rand(1, 1, 9, 9), x),
+    "different batches": lambda x: x + scene(0, n=1, dtype=torch.float32).canvas(),
+}
+
+
+class Leaf(nn.Module):
+    def __init__(self, f):
+        super().__init__()
+        self.f = f
+
+    def forward(self, x):
+        return self.f(x)
+
+
+@pytest.mark.parametrize("op", UNLISTED)
+def test_refusal_names_op_module_and_way_out(op):
+    network = nn.Sequential(nn.ReLU(), nn.Sequential(Leaf(UNLISTED[op])))
+    with pytest.raises(CanvasUnsupported) as refused:
+        network(scene(dtype=torch.float32).canvas())
+    for part in (op, "1.0 (Leaf)", "canvas.dense()"):
+        assert part in str(refused.value)
+
+
+def test_an_op_outside_of_any_module_says_so():
+    with pytest.raises(CanvasUnsupported, match="no module"):
+        torch.cumsum(scene().canvas(), 2)
+
+
+def test_writing_into_a_slice_is_refused_while_its_source_lives():
+    canvas = scene().canvas()
+    part = canvas[:, :, 1:]
+    for each in (canvas, part):
+        with pytest.raises(CanvasUnsupported, match="shares memory"):
+            each.relu_()
+
+
+def test_writing_into_a_slice_whose_source_is_gone_works():
+    part = scene().canvas()[:, :, 1:]
+    assert part.relu_() is part
+    assert torch.equal(part.dense(), scene().painted()[:, :, 1:].relu())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"corners": [(0, 0)] * 3}, "no multiple"),
+        ({"corners": []}, "no multiple"),
+        ({"corners": [(0, 65), (0, 0)]}, "leaves the canvas"),
+        ({"corners": [(-1, 0), (0, 0)]}, "leaves the canvas"),
+        ({"background": (0.0,)}, "3 channels"),
+        ({"pictures": torch.rand(3, 56, 56)}, "not \\[3, 56, 56\\]"),
+    ],
+)
+def test_place_says_what_is_wrong(change, message):
+    right = {"pictures": torch.rand(2, 3, 56, 56), "size": 120, "corners": [(0, 0)] * 2, "background": (0.0,) * 3}
+    with pytest.raises(ValueError, match=message):
+        place(**(right | change))
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda x: F.conv2d(x, torch.ones(1, 3, 200, 1)),
+        lambda x: F.conv2d(x, torch.ones(1, 3, 3, 3), stride=2, padding="same"),
+        lambda x: F.max_pool2d(x, 2, 2, 2),
+        lambda x: F.pad(x, (120, 0, 0, 0), mode="reflect"),
+        lambda x: x + x[:, :, 1:],
+    ],
+)
+def test_what_does_not_fit_raises_as_it_does_densely(op):
+    x = scene(dtype=torch.float32)
+    with pytest.raises((RuntimeError, ValueError)):
+        op(x.painted())
+    with pytest.raises((RuntimeError, ValueError)):
+        op(x.canvas())
+
+
+def test_cropping_everything_raises():
+    with pytest.raises(ValueError, match="left of the canvas"):
+        F.pad(scene().canvas(), (-60, -60, 0, 0))

@@ -1,0 +1,73 @@
+"""Fixtures for all tests: composed configs, an empty working folder, the data beside the repository."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+ROOT = Path(__file__).resolve().parent.parent
+Compose = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_threads() -> None:
+    import torch
+
+    torch.set_num_threads(1)  # two CPU cores are often shared; more threads than cores are many times slower
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real pictures and weights beside the repository."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("no folder 'shared' with real pictures and weights beside the repository")
+    return folder
+
+
+@pytest.fixture
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def raw() -> Iterator[Compose]:
+    """Composes a config from conf/ with Hydra and gives it as plain nested values."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from omegaconf import OmegaConf
+
+    from equivariance.overrides import conf_dir, register_protocol
+
+    register_protocol()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
+
+        def composed(*overrides: str) -> dict[str, Any]:
+            return OmegaConf.to_container(compose("config", list(overrides)), resolve=True, throw_on_missing=True)
+
+        yield composed
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture
+def config(raw: Compose) -> Callable[..., Any]:
+    """Composes and validates a config."""
+    from equivariance.config import validate
+
+    return lambda *overrides: validate(raw(*overrides))

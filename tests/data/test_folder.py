@@ -1,0 +1,180 @@
+"""Folders of pictures: order, bad files, too few, duplicates, what a fingerprint notices."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from equivariance.data import SPLITS, folder, load_pictures
+from equivariance.data.splits import Picture, deal
+from equivariance.errors import UserError
+
+SIDE = 16
+
+
+def draw(path, seed, size=(20, 30), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).convert(mode).save(path)
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Three classes of 3, 1 and 2 pictures."""
+    for number, name in enumerate(["b/2.png", "a/1.png", "b/1.jpg", "c/9.bmp", "b/3.JPEG", "a/2.png"]):
+        draw(tmp_path / "pictures" / name, number)
+    (tmp_path / "pictures" / "a" / "notes.txt").write_text("no picture")
+    return tmp_path / "pictures"
+
+
+def read(tree, side=SIDE, crop=1.0, resize="antialias"):
+    skipped = []
+    return list(folder.pictures(tree, side, crop, resize, skipped)), skipped
+
+
+@pytest.fixture
+def load(config):
+    """Loads the pictures of a folder as a run does."""
+
+    def loaded(root, pictures, *overrides):
+        c = config("data=folder", f"data.root={root}", f"data.pictures={pictures}", *overrides)
+        return load_pictures(c.data, SIDE)
+
+    return loaded
+
+
+def test_classes_take_turns_in_sorted_order(tree):
+    order = ["a/1.png", "b/1.jpg", "c/9.bmp", "a/2.png", "b/2.png", "b/3.JPEG"]
+    assert [p.source for p in read(tree)[0]] == order
+
+
+def test_a_folder_without_classes_is_one_class(tmp_path):
+    for name in ("2.png", "1.png"):
+        draw(tmp_path / name, int(name[0]))
+    assert [p.source for p in read(tmp_path)[0]] == ["1.png", "2.png"]
+
+
+def test_pictures_are_dealt_to_the_splits_in_turn(tree, load):
+    splits = load(tree, 2)
+    assert [p.source for p in splits.pictures["train"]] == ["a/1.png", "a/2.png"]
+    assert [p.source for p in splits.pictures["validation"]] == ["b/1.jpg", "b/2.png"]
+    assert [p.source for p in splits.pictures["test"]] == ["c/9.bmp", "b/3.JPEG"]
+
+
+def test_corrupt_and_truncated_pictures_are_skipped_counted_and_named(tree, load):
+    (tree / "a" / "1.png").write_bytes(b"no picture at all")
+    whole = (tree / "b" / "1.jpg").read_bytes()
+    (tree / "b" / "1.jpg").write_bytes(whole[: len(whole) // 2])
+    (tree / "c" / "9.bmp").write_bytes(b"")
+    splits = load(tree, 1)
+    assert [line.partition(":")[0] for line in splits.skipped] == ["a/1.png", "b/1.jpg", "c/9.bmp"]
+    assert all(line.partition(": ")[2] for line in splits.skipped)
+    assert [splits.pictures[s][0].source for s in SPLITS] == ["a/2.png", "b/2.png", "b/3.JPEG"]
+
+
+def test_too_few_pictures_say_how_many_there_are(tree, load):
+    (tree / "a" / "1.png").write_bytes(b"no picture at all")
+    with pytest.raises(UserError, match=r"data.pictures=2: .*need 6 pictures.* has 5; 1 unreadable; allowed: up to 1"):
+        load(tree, 2)
+
+
+def test_one_picture_in_two_splits_is_an_error_that_names_both(tree, load):
+    shutil.copy(tree / "a" / "1.png", tree / "c" / "0.png")
+    with pytest.raises(UserError, match=r"train \(a/1.png\) and test \(c/0.png\)"):
+        load(tree, 2)
+
+
+def test_a_duplicate_within_a_split_is_no_leak():
+    same = np.zeros((2, 2, 3), np.uint8)
+    others = iter(np.full((2, 2, 3), n, np.uint8) for n in range(1, 9))
+    pictures = [Picture(same if n in (0, 3) else next(others), str(n)) for n in range(6)]
+    splits = deal(iter(pictures), 2, [])
+    assert [p.source for p in splits.pictures["train"]] == ["0", "3"]
+
+
+def test_no_more_pictures_are_read_than_needed():
+    read = []
+
+    def pictures():
+        for n in range(99):
+            read.append(n)
+            yield Picture(np.full((2, 2, 3), n, np.uint8), str(n))
+
+    deal(pictures(), 3, [])
+    assert len(read) == 9
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["missing", "empty"])
+def test_a_missing_or_empty_folder_is_named(tmp_path, load, made):
+    root = tmp_path / "nowhere"
+    if made:
+        (root / "a").mkdir(parents=True)
+    with pytest.raises(UserError, match=rf"^data.root={root}: no [^\n]+$"):
+        load(root, 1)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
+def test_other_colour_modes_become_rgb(tmp_path, mode):
+    draw(tmp_path / ("x.tif" if mode == "CMYK" else "x.png"), 0, mode=mode)
+    ((picture,), skipped) = read(tmp_path)
+    assert picture.pixels.shape == (SIDE, SIDE, 3)
+    assert skipped == []
+
+
+def test_the_centre_of_the_picture_is_kept(tmp_path):
+    pixels = np.zeros((20, 40, 3), np.uint8)
+    pixels[5:15, 15:25] = 200
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    ((half,), _) = read(tmp_path, side=10, crop=0.5)
+    assert (half.pixels == 200).all()
+    ((whole,), _) = read(tmp_path, side=20, crop=1.0)
+    assert np.array_equal(whole.pixels, pixels[:, 10:30])
+
+
+def test_released_resizing_does_not_smooth(tmp_path):
+    """Bilinear by four reads two of four pixels a side: what lies between them is not seen."""
+    pixels = np.zeros((224, 224, 3), np.uint8)
+    pixels[0::4] = pixels[3::4] = 255  # not sampled: centres are at 1.5, 5.5, …
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    ((released,), _) = read(tmp_path, side=56, resize="released")
+    ((smooth,), _) = read(tmp_path, side=56, resize="antialias")
+    assert released.pixels.max() == 0
+    assert smooth.pixels.min() > 40
+
+
+def test_a_fingerprint_follows_the_contents_and_not_the_place(tree, tmp_path):
+    before = folder.fingerprint(tree, 3)
+    shutil.copytree(tree, tmp_path / "elsewhere")
+    assert folder.fingerprint(tmp_path / "elsewhere", 3) == before
+    draw(tmp_path / "elsewhere" / "c" / "8.png", 9)
+    assert folder.fingerprint(tmp_path / "elsewhere", 3) != before
+
+
+def test_splits_normalise_by_channel(tree, load):
+    splits = load(tree, 2)
+    mean, std = [0.1, 0.2, 0.3], [0.5, 0.25, 0.125]
+    found = splits.tensor("validation", mean, std)
+    assert found.shape == (2, 3, SIDE, SIDE)
+    assert found.dtype == torch.float32
+    for n, picture in enumerate(splits.pictures["validation"]):
+        expected = (picture.pixels / 255 - mean) / std
+        np.testing.assert_allclose(found[n].permute(1, 2, 0).numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_released_protocol_shares_the_training_pictures(tree, load):
+    splits = load(tree, 2, "protocol=released")
+    names = {split: [p.source for p in splits.pictures[split]] for split in SPLITS}
+    assert names["train"] == names["validation"] == names["test"] == ["a/1.png", "a/2.png"]
+
+
+def test_real_pictures_beside_the_repository(shared, load):
+    root = shared / "data" / "quadrant3k"
+    if not root.is_dir():
+        pytest.skip("no quadrant3k beside the repository")
+    splits = load(root, 20)
+    assert splits.skipped == []
+    assert len({p.content for split in SPLITS for p in splits.pictures[split]}) == 60
+    assert len({p.source.partition("/")[0] for split in SPLITS for p in splits.pictures[split]}) == 60

