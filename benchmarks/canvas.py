@@ -92,7 +92,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--mode", default="eval", choices=["eval", "train"])
     parser.add_argument("--pictures", type=int, default=16, help="of the canvas batch, each at both places")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--tolerance", type=float, default=0.0, help="trim windows to this share of the largest entry")
+    parser.add_argument(
+        "--tolerance", type=float, default=1e-6, help="trim windows to this share of the largest entry (eval); 0: exact"
+    )
     parser.add_argument("--unshared", action="store_true", help="give every image its own picture: no shared windows")
     parser.add_argument(
         "--engine", default="auto", choices=["auto", "canvas"], help="canvas: also where dense is cheaper"

@@ -18,6 +18,7 @@ FRAMES = (*range(41), *range(50, 301, 10), *range(350, 1501, 50))
 ZOOM = 3  # pixels of the gif for one of a map
 SECONDS = 0.12  # a frame; the last one stays
 COLUMNS = 2  # types side by side in the gif
+FAINT = 0.02  # maxima below it, and maps below this share of the other, are shown as black
 GAP = 4  # pixels of a map between filter and maps
 
 
@@ -56,7 +57,7 @@ def load(path: Path) -> Reel:
 def picture(reel: Reel, index: int) -> np.ndarray:
     """Filter (blue negative, red positive) and both maps side by side: uint8 [rows, columns, 3].
 
-    Both maps share one scale, so the brighter one has the larger maximum; each maximum is marked.
+    Both maps share one scale, so the brighter one has the larger maximum; a maximum that can be seen is marked.
     """
     import numpy as np
     from matplotlib import colormaps
@@ -65,9 +66,10 @@ def picture(reel: Reel, index: int) -> np.ndarray:
     side = maps.shape[1]
     enlarged = np.kron(kernel / max(np.abs(kernel).max(), 1e-9) / 2 + 0.5, np.ones((side // len(kernel),) * 2))
     parts = [_padded(colormaps["RdBu_r"](enlarged)[..., :3], side)]
+    scale = max(maps.max(), FAINT)
     for one in maps:
-        grey = np.repeat((one / max(maps.max(), 1e-9))[..., None], 3, 2)
-        if one.max() > 0:
+        grey = np.repeat((one / scale)[..., None], 3, 2)
+        if one.max() > FAINT * scale:
             grey[np.unravel_index(one.argmax(), one.shape)] = (1.0, 0.35, 0.0)
         parts += [np.ones((side, GAP, 3)), _padded(0.12 + 0.88 * grey, side)]
     return (255 * np.concatenate(parts, 1)).round().astype(np.uint8)
@@ -79,7 +81,8 @@ def strip(reels: dict[str, Reel]) -> Figure:
 
     last = max((int(reel.epochs[-1]) for reel in reels.values()), default=0)
     stills = [e for e in STILLS if e <= last] or [0]
-    figure = Figure(figsize=(2.6 * len(stills), 1.15 * max(1, len(reels)) + 0.5), layout="constrained")
+    figure = Figure(figsize=(2.6 * len(stills), 1.08 * max(1, len(reels)) + 0.4), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.01, w_pad=0.02)  # type: ignore[union-attr, call-arg]
     axes = figure.subplots(max(1, len(reels)), len(stills), squeeze=False)
     for line, (conv, reel) in zip(axes, reels.items(), strict=False):
         for axis, epoch in zip(line, stills, strict=True):

@@ -11,6 +11,7 @@ from sweeps.records import Record, finished
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -41,7 +42,9 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     """The table for people: taps across."""
-    cells = table.assign(cell=[f"{one:g} / {two:g}" for one, two in zip(table["class_1"], table["class_2"])])  # noqa: B905
+    cells = table.assign(
+        cell=[f"{one:g} / {two:g}" for one, two in zip(table["class_1"], table["class_2"], strict=True)]
+    )
     settings = [c for c in table.columns[2:] if c not in ("class_1", "class_2", "side", "told_apart", "published")]
     rows = ["conv", "side", *settings]
     wide = cells.pivot_table(index=rows, columns="tap", values="cell", aggfunc="first", sort=False)
@@ -117,7 +120,7 @@ def _filter(axis: Axes, tap: str) -> None:
     _squares(axis, values, "filter", tap, False)
 
 
-def _squares(axis: Axes, values, title: str, below: str, lost: bool) -> None:  # noqa: ANN001
+def _squares(axis: Axes, values: numpy.ndarray, title: str, below: str, lost: bool) -> None:
     """Black and white squares with fine lines between them; a lost response is said in colour."""
     axis.imshow(values, cmap="gray", vmin=0, vmax=1)
     axis.set_xticks([x - 0.5 for x in range(1, values.shape[1])], minor=True)

@@ -51,8 +51,8 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     keys = list(halves[0].columns[: list(halves[0].columns).index("n") + 1])
     found = halves[0].merge(halves[1], on=keys)
     found[["ceiling", *curve]] *= 100
-    for side, column in enumerate(("published_similar", "published_dissimilar")):
-        found[column] = [PUBLISHED[c][side][0] if c in PUBLISHED else None for c in found["conv"]]
+    for number, column in enumerate(("published_similar", "published_dissimilar")):
+        found[column] = [PUBLISHED[c][number][0] if c in PUBLISHED else None for c in found["conv"]]
         found[column] = found[column].astype(float)
     order = found["conv"].map(CONVS.index) * 2 + (found["protocol"] == "paper")
     return found.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
@@ -121,10 +121,11 @@ def _legend(figure: Figure, convs: list[str]) -> None:
     entries = [
         Line2D([], [], color=CONV_COLOURS[c], linestyle="--" if c == "unbounded" else "-", label=c) for c in convs
     ]
-    hollow = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": "none"}
-    entries.append(Line2D([], [], color="#333333", label="published", **hollow))
+    entries.append(
+        Line2D([], [], color="#333333", label="published", marker="o", markersize=9, mfc="none", linestyle="none")
+    )
     entries.append(Line2D([], [], color="#333333", linestyle=":", linewidth=0.9, label="ceiling, fresh images"))
-    figure.legend(handles=entries, loc="outside lower center", ncols=5, frameon=False)
+    figure.legend(handles=entries, loc="outside lower center", ncols=3 * len(figure.axes), frameon=False)
 
 
 def _said(row: dict, side: str) -> str:

@@ -68,7 +68,7 @@ class TestRanges:
             ("force", 1, "true or false"),
             ("runs", 3, "text"),
             ("protocol", "peper", "paper | released"),
-            ("conv.name", "valid?", "same | full"),
+            ("conv.name", "valid?", "same | valid | full"),
             ("init.name", "random", "scratch | frozen-random | frozen-pretrained"),
             ("init.batchnorm", "warm", "frozen | adapting"),
             ("arch.library", "keras", "torchvision"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 # A training step costs about this many forward passes.
 STEP = 3.5
 # Pictures of the measurement.
-PICTURES = 2
+PICTURES = 4
 SPLITS = 3
 
 
 def seconds(configs: list[Config], device: torch.device) -> float:
     """About how long runs take one after another on this device.
 
-    For each network and convolution type one forward pass is measured, at the largest border to come that is not
-    certified; smaller borders are counted alike, so this is rather too long than too short. Frozen runs that share
-    their features are counted once, and scratch runs by all their epochs.
+    For each network and convolution type a forward pass is measured at the smallest and at the largest border to come;
+    borders between are interpolated by area. Frozen runs that share their features are counted once, and scratch runs
+    by all their epochs, so this is rather too long than too short. Certified runs take no time.
 
     Args:
         configs: quadrant runs that are not finished.
@@ -35,14 +36,27 @@ def seconds(configs: list[Config], device: torch.device) -> float:
     Returns: seconds, 0 for certified runs.
     """
     costly = [c for c in configs if not certified(c)]
-    largest: dict[tuple[str, str], Config] = {}
+    alike: dict[tuple[str, str], list[Config]] = {}
     for config in costly:
-        key = (config.arch.name, config.conv.name)
-        if key not in largest or config.border > largest[key].border:
-            largest[key] = config
-    each = {key: _forward(config, device) for key, config in largest.items()}
-    passes = {_features(c): _passes(c) * each[c.arch.name, c.conv.name] for c in costly}
+        alike.setdefault((config.arch.name, config.conv.rule), []).append(config)
+    passes: dict[str, float] = {}
+    for group in alike.values():
+        forward = _by_border(group, device)
+        passes |= {_features(c): _passes(c) * forward(c.border) for c in group}
     return sum(passes.values())
+
+
+def _by_border(configs: list[Config], device: torch.device) -> Callable[[int], float]:
+    """Seconds of a forward pass of one picture at both places, by border."""
+    ends = [chosen(configs, key=lambda c: c.border) for chosen in (min, max)]
+    low, high = (place(c).side ** 2 for c in ends)
+    times = [_forward(c, device) for c in (ends if low < high else ends[:1])]
+
+    def seconds_at(border: int) -> float:
+        share = ((ends[0].experiment.canvas + 2 * border) ** 2 - low) / max(high - low, 1)
+        return times[0] + min(share, 1.0) * (times[-1] - times[0])
+
+    return seconds_at
 
 
 def _features(config: Config) -> str:

@@ -36,7 +36,7 @@ def command(monkeypatch, workdir, capsys):
 
 def left(folder):
     """What a refused command left behind, but for the overrides of a sweep, which Hydra keeps before it composes."""
-    return {path.name for path in folder.iterdir()} - {"multirun.yaml"}
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {"runs/.hydra/multirun.yaml"}
 
 
 WRONG = [
@@ -216,7 +216,7 @@ PROCESSES = [
     (["bordr=16"], "did you mean border?"),
     (["++optim.zzz=1"], "optim.zzz: no such key"),
     (["border=-1"], "border=-1: allowed: an integer from 0 to 65536"),
-    (["conv=nothing"], "conv=nothing: no such choice; allowed: full, same"),
+    (["conv=nothing"], "conv=nothing: no such choice; allowed: circular, full, partial"),
     (["-m", "border=0,wide"], "border=wide: allowed: an integer"),
     (["data=folder", "data.root=nowhere"], "data.root=nowhere: no such folder"),
 ]
