@@ -7,6 +7,8 @@ FIND_LINKS := $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null 
 # uv does not byte-compile at install: without .pyc files every process would compile torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY = true
+# Idle threads sleep instead of spinning, which on shared cores costs more than the work itself.
+export OMP_WAIT_POLICY = PASSIVE
 
 .PHONY: setup demo test lint slow crash clean
 setup: $(VENV)/.ready

@@ -89,12 +89,18 @@ def compute(config: Config, record: Record) -> dict[str, Any]:
     return {"identity": record.identity, **values}
 
 
-def sweep(composed: list[DictConfig]) -> None:
-    """Runs all the configs of a multirun, after all of them have been validated."""
+def sweep(composed: list[DictConfig], name: str) -> None:
+    """Runs all the configs of a multirun, after all of them have been validated.
+
+    Args:
+        composed: the configs.
+        name: under which MLflow groups them, where the config does not say.
+    """
     configs = [validate(_plain(c)) for c in composed]
     jobs = [prepare(config) for config in configs]
     tracking = configs[0].tracking
-    launch(jobs, Mirror(tracking.uri), tracking.sweep, lambda numbers: _outlook([configs[n] for n in numbers]))
+    outlook = lambda numbers: _outlook([configs[n] for n in numbers])  # noqa: E731
+    launch(jobs, Mirror(tracking.uri), tracking.sweep or name, outlook)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -108,6 +114,9 @@ def _single(composed: DictConfig) -> None:
 
 def main() -> None:
     """The command line: exit code 0 when all went well, 1 when a run failed, 2 for the user's mistakes."""
+    # Idle threads of torch then sleep instead of spinning: on cores that are shared, small operations else wait for
+    # each other a hundred times longer than they compute.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Hydra then raises instead of printing its own traceback and ending with 1.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     register_protocol()

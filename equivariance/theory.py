@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from equivariance.bayes import red_green_ceiling as red_green_ceiling
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.reach import Axis, reach

@@ -68,10 +68,10 @@ def picture(reel: Reel, index: int) -> np.ndarray:
     parts = [_padded(colormaps["RdBu_r"](enlarged)[..., :3], side)]
     scale = max(maps.max(), FAINT)
     for one in maps:
-        grey = np.repeat((one / scale)[..., None], 3, 2)
+        grey = np.repeat((0.12 + 0.88 * one / scale)[..., None], 3, 2)  # grey, to stand out from the white around
         if one.max() > FAINT * scale:
             grey[np.unravel_index(one.argmax(), one.shape)] = (1.0, 0.35, 0.0)
-        parts += [np.ones((side, GAP, 3)), _padded(0.12 + 0.88 * grey, side)]
+        parts += [np.ones((side, GAP, 3)), _padded(grey, side)]
     return (255 * np.concatenate(parts, 1)).round().astype(np.uint8)
 
 

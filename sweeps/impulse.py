@@ -29,6 +29,7 @@ PUBLISHED = {("bottom-right", c): said for c, said in (("valid", "0 / 1"), ("sam
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a tap and type: what else differs, class_1, class_2 (largest responses), side (of the map), published."""
+    frame = tables.without_implied(frame, {})
     found = tables.cells(frame, ["experiment.tap", "conv"], others=("class_1", "class_2", "side"))
     found = found.rename(columns={"experiment.tap": "tap"}).drop(
         columns=["n", "accuracy_std", "low", "high", "certified"]
@@ -82,7 +83,8 @@ def _runs(runs: Path) -> dict[tuple[str, str], tuple[Record, int, int]]:
     for record, result in finished(runs, EXPERIMENT):
         config = result["config"]
         value = (record, int(config["data"]["side"]), int(result["metrics"]["side"]))
-        found.setdefault((config["experiment"]["tap"], config["conv"]["name"]), value)
+        if (record.path / "maps.csv").is_file():
+            found.setdefault((config["experiment"]["tap"], config["conv"]["name"]), value)
     return found
 
 

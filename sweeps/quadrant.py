@@ -49,7 +49,7 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     return tables.pivot(table, ["arch", "init", *_settings(table), "conv"], "border")
 
 
-def figure(table: pandas.DataFrame, runs: Path) -> Figure:
+def figure(table: pandas.DataFrame, runs: Path | None = None) -> Figure:
     """Three panels, one an architecture."""
     return figures.border_panels(table)
 

@@ -47,17 +47,17 @@ def cells(
 
 
 def without_implied(frame: pandas.DataFrame, implied: dict[str, dict[str, str]]) -> pandas.DataFrame:
-    """The runs without the settings that follow from the protocol, so that only what deviates from it is a column.
+    """Runs of a controlled experiment without what follows from the protocol, so that only a deviation is a column.
 
     Args:
         frame: as `mlflow.search_runs` gives it.
         implied: for a param its value under each protocol.
     """
-    found = frame.copy()
+    found = frame.drop(columns="params.conv.pools", errors="ignore")  # its networks have no pooling layers
     for name, values in implied.items():
         column = f"params.{name}"
         if column in found:
-            found[column] = found[column].mask(found[column] == found["params.protocol"].map(values))
+            found[column] = found[column].mask(found[column] == found["params.protocol"].map(values), "-")
     return found
 
 

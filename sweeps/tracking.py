@@ -100,10 +100,10 @@ class Mirror:
                 os.environ.setdefault(name, value)
             import logging
 
-            logging.getLogger("alembic").setLevel(logging.WARNING)
-            logging.getLogger("mlflow").setLevel(logging.WARNING)
             from mlflow import MlflowClient
 
+            for name in ("alembic", "mlflow"):  # which tell of every table they make
+                logging.getLogger(name).setLevel(logging.WARNING)
             self._client = MlflowClient(self.uri)
         return self._client
 
@@ -121,6 +121,7 @@ class Mirror:
         key = (experiment, sweep)
         if key not in self._parents:
             client, number = self._connect(), self._experiment(experiment)
+            sweep = sweep.replace("'", "")  # which MLflow's filter cannot quote
             query = f"tags.`sweep.parent` = '{sweep}'"
             found = client.search_runs([number], query, max_results=1)
             if found:

@@ -21,7 +21,15 @@ GROUPS = sorted(d.name for d in CONF.iterdir() if d.is_dir())
 # Where a run computes and is kept, and paths whose contents count instead.
 CIRCUMSTANCES = {"device", "force", "runs", "tracking.uri", "tracking.sweep", "data.root", "init.checkpoint", "engine"}
 # What a choice needs beside it.
-NEEDS = {"data=folder": ["data.root=here"], "data=imagenet": ["data.root=here"]}
+NEEDS = {
+    "data=folder": ["data.root=here"],
+    "data=imagenet": ["data.root=here"],
+    **{f"{g}={e}": [f"experiment={e}"] for g in ("arch", "data") for e in ("impulse", "rook", "red_green")},
+    "optim=plain_sgd": ["experiment=rook"],
+    "optim=adadelta": ["experiment=red_green"],
+    "optim=none": ["experiment=impulse"],
+    "init=fixed": ["experiment=impulse"],
+}
 
 
 def put(raw, key, value):

@@ -52,10 +52,12 @@ class Splits:
             split: one of SPLITS.
             mean: per channel, for pixels in [0, 1].
             std: per channel.
-        Returns: float32 [n, 3, side, side].
+        Returns: [n, 3, side, side] in torch's default floating point type.
         """
         stacked = torch.from_numpy(np.stack([p.pixels for p in self.pictures[split]]))
-        scaled = stacked.permute(0, 3, 1, 2).float() / 255  # [n, side, side, 3] -> [n, 3, side, side]
+        scaled = (
+            stacked.permute(0, 3, 1, 2).to(torch.get_default_dtype()) / 255
+        )  # [n, side, side, 3] -> [n, 3, side, side]
         return (scaled - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
 
 

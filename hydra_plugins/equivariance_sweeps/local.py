@@ -63,5 +63,6 @@ class LocalLauncher(Launcher):
         from equivariance.run import sweep
 
         setup_globals()
-        sweep(composed(self.hydra_context.config_loader, self.config, job_overrides))
+        name = " ".join(str(override) for override in self.config.hydra.overrides.task)
+        sweep(composed(self.hydra_context.config_loader, self.config, job_overrides), name)
         return [JobReturn(overrides=list(o), status=JobStatus.COMPLETED) for o in job_overrides]

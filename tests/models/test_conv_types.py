@@ -30,9 +30,9 @@ def disturb(net):
     return net
 
 
-def apart(net, conv, shift, train=False):
+def apart(net, conv, shift, train=False, dtype=torch.float64):
     """Largest relative difference of pooled features between two places on a canvas of COLOUR."""
-    picture = torch.randn(1, 3, 24, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    picture = torch.randn(1, 3, 24, 24, dtype=dtype, generator=torch.Generator().manual_seed(0))
     task = Quadrant(24, 24 + shift, 0, COLOUR)
     net.train(train)
     pooled = []
@@ -47,6 +47,7 @@ def test_unbounded_is_exactly_invariant_with_biases_and_normalisation(name):
     net = disturb(network(name))
     assert apart(net, "unbounded", 64) < 1e-12
     assert apart(net, "unbounded", 96) < 1e-12
+    assert apart(net.float(), "unbounded", 64, dtype=torch.float32) < 1e-5
 
 
 @pytest.mark.parametrize("name", ["resnet18", "bagnet33", "squeezenet1_0"])

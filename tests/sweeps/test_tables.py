@@ -1,6 +1,7 @@
 """Runs to tables: means, deviations and intervals by hand; settings that differ; published values beside ours."""
 
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -122,7 +123,7 @@ class TestQuadrant:
             for c in ("same", "full")
             for b in (0, 16)
         ]
-        figure = quadrant.figure(quadrant.table(frame(*runs)))
+        figure = quadrant.figure(quadrant.table(frame(*runs)), Path("runs"))
         assert [axis.get_title() for axis in figure.axes] == ["bagnet33", "resnet18"]
         low, high = figure.axes[0].get_ylim()
         assert low < 50 < 100 < high

@@ -1,0 +1,71 @@
+"""The canvas engine and dense PyTorch give the same run: accuracies, and in float64 the losses of every epoch."""
+
+import pytest
+import torch
+
+from equivariance import experiments
+
+SMALL = (
+    "data.pictures=3",
+    "device=cpu",
+    "experiment.picture=24",
+    "experiment.canvas=88",
+    "border=24",
+    "optim.epochs=3",
+)
+
+
+@pytest.fixture
+def double():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("conv", ["same", "full"])
+@pytest.mark.parametrize("init", ["scratch", "frozen-random"])
+def test_both_engines_train_alike_epoch_by_epoch(config, workdir, double, init, conv):
+    found = []
+    for engine in ("dense", "canvas"):
+        choices = (f"init={init}", f"conv={conv}", f"engine={engine}", f"runs={engine}")
+        found.append(experiments.run(config(*SMALL, *choices)))
+        assert found[-1].notes["engine"] == engine
+    dense, canvas = found
+    assert canvas.metrics["accuracy"] == dense.metrics["accuracy"]
+    assert canvas.metrics["loss"] == pytest.approx(dense.metrics["loss"], rel=1e-8)
+    for ours, theirs in zip(canvas.history, dense.history, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-8)
+
+
+def test_a_second_run_with_another_head_computes_no_feature_again(config, workdir, monkeypatch):
+    from equivariance.experiments import features
+
+    first = experiments.run(config(*SMALL, "init=frozen-random"))
+    monkeypatch.setattr(features, "pooled", lambda *a, **k: pytest.fail("features were computed again"))
+    again = experiments.run(config(*SMALL, "init=frozen-random"))
+    assert again.metrics == first.metrics
+    other = experiments.run(config(*SMALL[:-1], "init=frozen-random", "optim=probe"))
+    assert other.metrics != first.metrics
+
+
+def test_a_torn_feature_file_is_made_anew(config, workdir):
+    first = experiments.run(config(*SMALL, "init=frozen-random"))
+    files = list(workdir.glob("runs/.features/*"))
+    assert len(files) == 3
+    for file in files:
+        file.write_bytes(file.read_bytes()[:100])
+    assert experiments.run(config(*SMALL, "init=frozen-random")).metrics == first.metrics
+
+
+def test_a_network_without_a_canvas_form_runs_dense_and_says_so(config, workdir):
+    choices = ("arch=torchvision", "arch.name=mobilenet_v3_small", "init=frozen-random", "optim=probe")
+    assert experiments.run(config(*SMALL[:-1], *choices)).notes["engine"] == "dense"
+
+
+def test_a_certified_run_computes_nothing(config, workdir, monkeypatch):
+    from equivariance.experiments import quadrant
+
+    monkeypatch.setattr(quadrant, "build", lambda *a, **k: pytest.fail("a network was built"))
+    result = experiments.run(config("arch=bagnet33", "border=32", "data.pictures=7"))
+    assert result.metrics == {"accuracy": 0.5, "n": 14.0}
+    assert result.notes["certified"] == "yes"
