@@ -93,7 +93,8 @@ def formatted(module: ModuleType, table: pandas.DataFrame, form: str) -> str:
 
 def markdown(table: pandas.DataFrame) -> str:
     """A table in GitHub's markdown."""
-    lines = [[str(c) for c in table.columns], ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    names = [" ".join(filter(None, c)) if isinstance(c, tuple) else str(c) for c in table.columns]
+    lines = [names, ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
