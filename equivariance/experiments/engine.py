@@ -35,11 +35,14 @@ def choose(wish: str, model: Classifier, task: Quadrant) -> str:
         return "dense"
     if fewer == "canvas" or not task.tolerance or model.training:
         return fewer
-    return min(("canvas", "dense"), key=lambda engine: _seconds(model, task, engine))
+    return min(("canvas", "dense"), key=lambda engine: forward_seconds(model, task, engine))
 
 
-def _seconds(model: Classifier, task: Quadrant, engine: str) -> float:
-    """Time of a forward pass of one picture of noise at both places."""
+def forward_seconds(model: Classifier, task: Quadrant, engine: str) -> float:
+    """Seconds of a forward pass of one picture at both places.
+
+    The pictures are noise, since what a tolerance saves depends on the numbers.
+    """
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randn(min(4, pictures_at_once(task, engine)), 3, task.picture, task.picture, generator=generator)
     pictures = pictures.to(next(model.parameters()).device, memory_format=torch.channels_last)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import torch
-
-from equivariance.data.quadrant import Quadrant
-from equivariance.experiments.engine import as_input, choose
+from equivariance.experiments.engine import choose, forward_seconds
 from equivariance.experiments.quadrant import certified, network, place
-from equivariance.models import Classifier
 
 if TYPE_CHECKING:
+    import torch
+
     from equivariance.config import QuadrantConfig as Config
 
 # A training step costs about this many forward passes.
 STEP = 3.5
-# Pictures of the measurement.
-PICTURES = 4
 SPLITS = 3
 
 
@@ -80,15 +75,5 @@ def _forward(config: Config, device: torch.device) -> float:
     free = config.init.model_copy(update={"name": "frozen-random", "checkpoint": None})
     model = network(config.model_copy(update={"init": free}), device).eval()
     task = place(config)
-    return _measured(model, task, choose(config.engine, model, task), device)
-
-
-def _measured(model: Classifier, task: Quadrant, engine: str, device: torch.device) -> float:
-    pictures = torch.zeros(PICTURES, 3, task.picture, task.picture, device=device)
-    best = float("inf")
-    with torch.inference_mode():
-        for _ in range(2):  # the first one warms up
-            start = time.perf_counter()
-            model.features(as_input(task.both(pictures), engine)).sum().item()
-            best = min(best, time.perf_counter() - start)
-    return best / PICTURES
+    engine = choose(config.engine, model, task)
+    return min(forward_seconds(model, task, engine) for _ in range(2))  # the first one warms up
