@@ -22,6 +22,7 @@ from equivariance.config_controls import (
     Rook,
     RookData,
 )
+from equivariance.edition import EDITION
 from equivariance.errors import UserError
 
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -163,6 +164,8 @@ def complaints(config: QuadrantConfig) -> list[str]:
             f"optim=probe: needs features that do not change; allowed with init=frozen-random|frozen-pretrained and"
             f" init.batchnorm=frozen, not with init={config.init.name} init.batchnorm={config.init.batchnorm}"
         )
+    if data.name == "photos" and data.crop != 1:
+        found.append(f"data.crop={data.crop}: allowed: 1.0 with data=photos, whose crops are random")
     if config.init.checkpoint and config.init.name == "frozen-random":
         found.append(f"init.checkpoint={config.init.checkpoint}: allowed with init=scratch|frozen-pretrained")
     if experiment.border_as == "padding" and config.conv.name != "same":
@@ -200,8 +203,6 @@ CIRCUMSTANCES: dict[str, Any] = {
     "data": {"root"},
     "init": {"checkpoint"},
 }
-# Raised when the same config would give other numbers than before, so that old results are not reused.
-EDITION = 1
 
 
 def scientific(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:

@@ -33,10 +33,17 @@ from sweeps.tracking import Mirror
 def prepare(config: Config) -> Job:
     """A validated config as a job: identified, nothing computed.
 
-    Raises: UserError: a missing folder or file.
+    Raises: UserError: a missing folder or file, or a folder of runs that cannot be written.
     """
+    _check_writable(Path(config.runs))
     record = Record(Path(config.runs) / config.experiment.name / identity(scientific(config, fingerprints(config))))
     return Job(record, _label(config), lambda: compute(config, record), config.force)
+
+
+def _check_writable(runs: Path) -> None:
+    there = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise UserError(f"runs={runs}: not a folder that can be written")
 
 
 def fingerprints(config: Config) -> dict[str, str]:
@@ -77,7 +84,7 @@ def compute(config: Config, record: Record) -> dict[str, Any]:
         record.keep(name, content)
     values = {
         "label": _label(config),
-        "config": config.model_dump(exclude={"force", "runs", "tracking"}),
+        "config": {**config.model_dump(exclude={"force", "runs", "tracking"}), "fingerprints": fingerprints(config)},
         "metrics": result.metrics,
         "notes": result.notes,
         "sweep": config.tracking.sweep,
@@ -96,11 +103,11 @@ def sweep(composed: list[DictConfig], name: str) -> None:
         composed: the configs.
         name: under which MLflow groups them, where the config does not say.
     """
-    configs = [validate(_plain(c)) for c in composed]
+    configs = [_named(validate(_plain(c)), name) for c in composed]
     jobs = [prepare(config) for config in configs]
     tracking = configs[0].tracking
     outlook = lambda numbers: _outlook([configs[n] for n in numbers])  # noqa: E731
-    launch(jobs, Mirror(tracking.uri), tracking.sweep or name, outlook)
+    launch(jobs, Mirror(tracking.uri), tracking.sweep, outlook)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -122,6 +129,8 @@ def main() -> None:
     register_protocol()
     try:
         check(sys.argv[1:])
+        if any(a.startswith("+sweep=") for a in sys.argv[1:]) and not {"-m", "--multirun"} & set(sys.argv[1:]):
+            raise UserError("+sweep=… is a grid of runs; add -m")
         _single()
     except (UserError, HydraException, OmegaConfBaseException) as error:
         _refuse(error)
@@ -134,6 +143,12 @@ def _outlook(configs: list[Config]) -> tuple[int, float]:
     from equivariance import experiments
 
     return experiments.outlook(configs)
+
+
+def _named(config: Config, sweep: str) -> Config:
+    """The config with a sweep's name where it has none, so that its record knows what it belongs to."""
+    tracking = config.tracking.model_copy(update={"sweep": config.tracking.sweep or sweep})
+    return config.model_copy(update={"tracking": tracking})
 
 
 def _plain(composed: DictConfig) -> dict[str, Any]:

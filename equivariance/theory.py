@@ -32,7 +32,7 @@ def certified(network: nn.Module, task: Quadrant, edgeless: bool = False) -> boo
     """
     try:
         axes = reach(network, task.side, task.side)
-    except UserError:  # an operation whose reach is not known: nothing is proved
+    except (UserError, RuntimeError, TypeError, AttributeError):  # an operation whose reach is not known: no proof
         return False
     shift = task.canvas - task.picture
     return all(

@@ -49,7 +49,7 @@ def status(runs: Path) -> int:
     """Prints each artefact with its cells done and to do."""
     for name in ARTEFACTS:
         done, total = grid.done(name, _module(name).EXPERIMENT, runs)
-        print(f"{name:12} {done:5} of {total} runs done   python -m equivariance.run -m +sweep={name}")
+        print(f"{name:12} {done:5} of {total} cells done   python -m equivariance.run -m +sweep={name}")
     others = sum(1 for _ in records.finished(runs))
     print(f"{others} finished runs in {runs}/")
     return 0

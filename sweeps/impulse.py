@@ -29,7 +29,7 @@ PUBLISHED = {("bottom-right", c): said for c, said in (("valid", "0 / 1"), ("sam
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a tap and type: what else differs, class_1, class_2 (largest responses), side (of the map), published."""
-    frame = tables.without_implied(frame, {})
+    frame = frame.drop(columns="params.conv.pools", errors="ignore")
     found = tables.cells(frame, ["experiment.tap", "conv"], others=("class_1", "class_2", "side"))
     found = found.rename(columns={"experiment.tap": "tap"}).drop(
         columns=["n", "accuracy_std", "low", "high", "certified"]

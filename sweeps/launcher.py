@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import traceback
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps.records import Record
+from sweeps.records import ERROR, Record
 from sweeps.tracking import Mirror
 
 
@@ -73,6 +74,9 @@ def launch(jobs: list[Job], mirror: Mirror, sweep: str | None, outlook: Outlook 
         tally.reused += reused
         tally.done += not reused
         how = "reused" if reused else f"{time.monotonic() - start:.1f} s"
+        if result["notes"].get("skipped"):
+            bad = result["notes"]["skipped"].split("; ")
+            say(f"  skipped {len(bad)} unreadable pictures: {', '.join(bad[:3])}{' …' * (len(bad) > 3)}")
         say(f"[{number}/{len(jobs)}] {job.label}: {_metrics(result)} ({how}, {job.record.path})")
     _sum_up(tally, len(jobs))
     if code:
@@ -104,9 +108,10 @@ def _failed(job: Job, error: Exception, tally: Tally) -> int:
     mistake = type(error).__name__ == "UserError"
     reason = " ".join(str(error).split()) or type(error).__name__
     if not mistake:
-        job.record.path.mkdir(parents=True, exist_ok=True)
-        log = job.record.path / "error.log"
-        log.write_text("".join(traceback.format_exception(error)))
+        log = job.record.path / ERROR
+        with contextlib.suppress(OSError):  # the disk may be what failed
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text("".join(traceback.format_exception(error)))
         reason = f"{type(error).__name__}: {reason} (see {log})"
     tally.failed.append(f"{job.label}: {reason}")
     print(f"error: {tally.failed[-1] if not mistake else reason}", file=sys.stderr, flush=True)

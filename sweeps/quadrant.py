@@ -17,6 +17,16 @@ TITLE = "Can a network tell where a picture lies, and how far from the boundary?
 UNITS = "accuracy in %, mean ± std (seeds)"
 COMMAND = "python -m equivariance.run -m border=0,16,32,64,128,256,512 conv=same,full"
 AXES = ["arch", "init", "conv", "border"]
+# What each protocol sets (conf/): a column only where a run deviates from it.
+IMPLIED = {
+    "experiment.pooling": {"paper": "max", "released": "released"},
+    "experiment.border_as": {"paper": "pixels", "released": "padding"},
+    "arch.maxpool_kernel": {"paper": "None", "released": "2"},
+    "init.batchnorm": {"paper": "frozen", "released": "adapting"},
+    "data.splits": {"paper": "disjoint", "released": "shared"},
+    "data.resize": {"paper": "antialias", "released": "released"},
+    "conv.pools": {"paper": "padded", "released": "inside"},
+}
 BORDERS = (0, 16, 32, 64, 128, 256, 512)
 
 # Accuracies in percent, read off the published figure (4QI_results.png) to ± 0.3, ± 0.7 where markers hide each other.
@@ -37,7 +47,7 @@ PUBLISHED = {(*key, "same", b): v for key, values in _READ.items() for b, v in z
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a cell: AXES, what else differs, n, accuracy_mean, accuracy_std, low, high, certified, published."""
-    found = tables.cells(frame, AXES)
+    found = tables.cells(tables.without_implied(frame, IMPLIED), AXES)
     found["border"] = found["border"].astype(int)
     found["published"] = [PUBLISHED.get(key) for key in found[AXES].itertuples(index=False, name=None)]
     found["published"] = found["published"].astype(float)

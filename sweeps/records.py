@@ -17,6 +17,7 @@ from typing import Any
 
 RESULT = "result.json"
 MIRRORED = "mirrored.json"
+ERROR = "error.log"
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,8 @@ class Record:
         return found if isinstance(found, dict) and found.get("identity") == self.identity else None
 
     def start(self, config: str) -> None:
-        """Makes the directory, without a result, and keeps the config (YAML text)."""
+        """Makes the directory and keeps the config (YAML text); an earlier result stays until a new one replaces it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / RESULT).unlink(missing_ok=True)
-        (self.path / MIRRORED).unlink(missing_ok=True)
         write(self.path / "config.yaml", config.encode())
 
     def keep(self, name: str, content: bytes) -> None:
@@ -60,6 +59,8 @@ class Record:
 
     def finish(self, history: list[dict[str, float]], result: dict[str, Any]) -> None:
         """Writes the history and then, last and atomically, the result."""
+        for stale in (MIRRORED, ERROR):
+            (self.path / stale).unlink(missing_ok=True)
         write(self.path / "history.csv", table(history).encode())
         content = {"identity": self.identity, **result}
         write(self.path / RESULT, json.dumps(content, indent=1, sort_keys=True).encode())

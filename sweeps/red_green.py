@@ -40,7 +40,7 @@ PUBLISHED = {
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a type and protocol, in percent: similar and dissimilar with intervals, ceiling, published, the curve."""
-    frame = tables.without_implied(frame, IMPLIED)
+    frame = tables.without_implied(frame, IMPLIED).drop(columns="params.conv.pools", errors="ignore")
     curve = tuple(f"shift_{s}" for s in range(SHIFTS + 1))
     halves = []
     for side, others in (("similar", ()), ("dissimilar", ("ceiling", *curve))):

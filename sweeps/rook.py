@@ -31,7 +31,11 @@ PUBLISHED = {"same": 100.0}
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a type and protocol: AXES, what else differs, n, accuracy_mean, accuracy_std, low, high, loss, margin."""
-    found = tables.cells(tables.without_implied(frame, IMPLIED), AXES, others=("loss", "margin"))
+    found = tables.cells(
+        tables.without_implied(frame, IMPLIED).drop(columns="params.conv.pools", errors="ignore"),
+        AXES,
+        others=("loss", "margin"),
+    )
     found["published"] = found["conv"].map(PUBLISHED).astype(float)
     order = found["conv"].map(CONVS.index) * 2 + (found["protocol"] == "released")
     return found.drop(columns="certified").loc[order.sort_values(kind="stable").index].reset_index(drop=True)

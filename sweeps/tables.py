@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas
 
-# Settings that say nothing of their own: where a run was computed, and what the architecture's name implies.
-IGNORED = ("device", "data.root", "init.checkpoint", "arch.library", "arch.mean", "arch.std", "experiment")
+# Settings that decide no number: where and how a run was computed, and the place of what it read.
+# Contents of paths count by their fingerprints.
+IGNORED = ("device", "engine", "data.root", "init.checkpoint", "experiment")
 CONFIDENCE = 0.95
 
 
@@ -47,13 +48,15 @@ def cells(
 
 
 def without_implied(frame: pandas.DataFrame, implied: dict[str, dict[str, str]]) -> pandas.DataFrame:
-    """Runs of a controlled experiment without what follows from the protocol, so that only a deviation is a column.
+    """Runs without what follows from the protocol, so that only a deviation from it is a column.
 
     Args:
         frame: as `mlflow.search_runs` gives it.
         implied: for a param its value under each protocol.
     """
-    found = frame.drop(columns="params.conv.pools", errors="ignore")  # its networks have no pooling layers
+    found = frame.copy()
+    if "params.conv.pools" in found:  # which only full convolution reads
+        found["params.conv.pools"] = found["params.conv.pools"].mask(found["params.conv"] != "full", "-")
     for name, values in implied.items():
         column = f"params.{name}"
         if column in found:
@@ -98,7 +101,14 @@ def pivot(table: pandas.DataFrame, rows: list[str], column: str) -> pandas.DataF
 def _settings(frame: pandas.DataFrame, axes: list[str]) -> list[str]:
     names = [c.removeprefix("params.") for c in frame.columns if c.startswith("params.")]
     free = [n for n in names if n not in (*axes, "seed", *IGNORED)]
-    return sorted(n for n in free if frame[f"params.{n}"].dropna().nunique() > 1)
+    return sorted(n for n in free if frame[f"params.{n}"].dropna().nunique() > 1 and not _named(frame, n, axes))
+
+
+def _named(frame: pandas.DataFrame, name: str, axes: list[str]) -> bool:
+    """Whether a detail of the architecture (library, mean, std) follows from the architecture's name."""
+    if not name.startswith("arch.") or "arch" not in axes:
+        return False
+    return bool((frame.groupby("params.arch")[f"params.{name}"].nunique() <= 1).all())
 
 
 def _certified(group: pandas.DataFrame) -> bool:

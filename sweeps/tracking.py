@@ -43,12 +43,13 @@ class Mirror:
         """
         self._experiment(experiment)
 
-    def mirrored(self, record: Record) -> bool:
-        """Whether this store already has the run: a mark in its directory says so, without asking the store."""
+    def mirrored(self, record: Record) -> str | None:
+        """The number of the run in this store, by a mark in its directory; None: not logged since it was computed."""
         try:
-            return json.loads((record.path / MIRRORED).read_bytes()).get("uri") == self.uri
-        except (OSError, ValueError, AttributeError):
-            return False
+            mark = json.loads((record.path / MIRRORED).read_bytes())
+            return mark["run"] if mark["uri"] == self.uri else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
 
     def log(self, record: Record, result: dict[str, Any], sweep: str | None) -> None:
         """Logs a finished run in one batch and marks its directory.
@@ -135,7 +136,7 @@ class Mirror:
 
 
 def sync(runs: Path, mirror: Mirror, experiment: str = "*") -> tuple[int, int]:
-    """Logs every finished run that the store lacks, whatever the marks in the run directories say.
+    """Logs every finished run that the store lacks, and every one that was made anew since it was logged.
 
     Args:
         runs: folder of the run directories.
@@ -150,8 +151,8 @@ def sync(runs: Path, mirror: Mirror, experiment: str = "*") -> tuple[int, int]:
         total += 1
         if record.experiment not in present:
             frame = mirror.read(record.experiment)
-            present[record.experiment] = set(frame["tags.identity"]) if len(frame) else set()
-        if record.identity not in present[record.experiment]:
+            present[record.experiment] = set(frame["run_id"]) if len(frame) else set()
+        if mirror.mirrored(record) not in present[record.experiment]:
             mirror.log(record, result, result.get("sweep"))
             logged += 1
     return logged, total

@@ -109,3 +109,42 @@ def test_places_out_of_phase_are_never_certified():
 
 def test_networks_with_global_pooling_inside_are_not_certified():
     assert not certified(trunk("torchvision", "mobilenet_v3_small"), Quadrant(56, 120, 2048, (0.0,) * 3))
+
+
+class Odd(nn.Module):
+    """A convolution, then something that knows where it is."""
+
+    def __init__(self, what):
+        super().__init__()
+        self.what, self.conv = what, nn.Conv2d(3, 4, 3, padding=1)
+        self.place, self.mix = nn.Parameter(torch.randn(1, 4, 49, 49)), nn.Linear(49, 49)
+        self.norm = nn.LayerNorm([4, 49, 49])
+
+    def forward(self, x):
+        x = self.conv(x)
+        return {
+            "sum": lambda: x + self.place,
+            "product": lambda: x * self.place,
+            "columns": lambda: self.mix(x),
+            "ellipsis": lambda: x[..., 40:],
+            "turned slice": lambda: x.permute(0, 2, 3, 1)[:, 40:].permute(0, 3, 1, 2),
+            "norm": lambda: self.norm(x),
+            "coordinates": lambda: torch.cat([x, self.place], 1),
+        }[self.what]()
+
+
+@pytest.mark.parametrize("what", ["sum", "product", "columns", "ellipsis", "turned slice", "norm", "coordinates"])
+def test_what_knows_its_place_is_never_certified(what):
+    assert certified(nn.Conv2d(3, 4, 3, padding=1), Quadrant(9, 33, 8, (0.0,) * 3))
+    assert not certified(Odd(what), Quadrant(9, 33, 8, (0.0,) * 3))
+
+
+@pytest.mark.parametrize("conv", ["valid", "full", "circular", "reflect", "replicate", "partial"])
+def test_every_convolution_type_has_a_certified_border(conv):
+    from equivariance.models.classifier import FeatureMap
+
+    smallest = smallest_certified_border(
+        FeatureMap(trunk("equivariance", "bagnet33"), conv), Quadrant(56, 120, 0, (0.0,) * 3)
+    )
+    assert smallest is not None
+    assert 24 <= smallest <= 33

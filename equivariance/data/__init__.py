@@ -25,10 +25,9 @@ def load_pictures(data: Data, side: int) -> Splits:
     Raises: UserError: missing folder, too few pictures, or one picture in two splits.
     """
     if data.name == "photos":
-        splits = photos(data.pictures, side, data.seed)
-    else:
-        assert data.root is not None  # the config's cross-check
-        skipped: list[str] = []
-        found = folder.pictures(Path(data.root), side, data.crop, data.resize, skipped)
-        splits = deal(found, data.pictures, skipped)
-    return shared(splits) if data.splits == "shared" else splits
+        splits = photos(data.pictures, side, data.seed, data.resize)
+        return shared(iter(splits.pictures["train"]), data.pictures, []) if data.splits == "shared" else splits
+    assert data.root is not None  # the config's cross-check
+    skipped: list[str] = []
+    found = folder.pictures(Path(data.root), side, data.crop, data.resize, skipped)
+    return (shared if data.splits == "shared" else deal)(found, data.pictures, skipped)

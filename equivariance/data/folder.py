@@ -66,11 +66,21 @@ def pictures(root: Path, side: int, crop: float, resize: str, skipped: list[str]
         try:
             with Image.open(file) as image:
                 square = _central(image.convert("RGB"), crop)
-            pixels = _released(square, side) if resize == "released" else _antialiased(square, side)
-        except (OSError, ValueError, SyntaxError) as error:  # what PIL raises for truncated and foreign files
+            pixels = shrink(square, side, resize)
+        except (
+            OSError,
+            ValueError,
+            SyntaxError,
+            Image.DecompressionBombError,
+        ) as error:  # what PIL raises for truncated and foreign files
             skipped.append(f"{file.relative_to(root)}: {error}")
             continue
         yield Picture(pixels, str(file.relative_to(root)))
+
+
+def shrink(image: Image.Image, side: int, resize: str) -> np.ndarray:
+    """A square picture as uint8 [side, side, 3], resized in the stated way."""
+    return _released(image, side) if resize == "released" else _antialiased(image, side)
 
 
 def _central(image: Image.Image, crop: float) -> Image.Image:

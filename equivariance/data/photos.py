@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from equivariance.data.folder import shrink
 from equivariance.data.splits import SPLITS, Picture, Splits, checked
 
 # Photographs whose licence scikit-image states as CC0 or public domain.
@@ -20,7 +21,7 @@ ZOOM = 3.0
 FLAT = 8.0
 
 
-def photos(count: int, side: int, seed: int) -> Splits:
+def photos(count: int, side: int, seed: int, resize: str = "antialias") -> Splits:
     """Square crops, resized.
 
     Each photograph is cut into three strips across its longer side, one strip a split, so that no pixel is in two
@@ -30,6 +31,7 @@ def photos(count: int, side: int, seed: int) -> Splits:
         count: pictures per split.
         side: pixels a side of the pictures.
         seed: of the choice of crops.
+        resize: `antialias` or `released`, see `folder.pictures`.
     Raises: UserError: never in practice; a crop that occurred in two splits would be one.
     """
     generator = np.random.default_rng(seed)
@@ -38,7 +40,7 @@ def photos(count: int, side: int, seed: int) -> Splits:
     for number in range(count):
         image, name = images[number % len(images)], PHOTOS[number % len(PHOTOS)]
         for index, split in enumerate(SPLITS):
-            pictures[split].append(_crop(_strip(image, index), name, split, side, generator))
+            pictures[split].append(_crop(_strip(image, index), name, split, side, generator, resize))
     return checked(Splits(pictures))
 
 
@@ -55,13 +57,13 @@ def _strip(image: Image.Image, index: int) -> Image.Image:
     return image.crop((0, height * index // 3, width, height * (index + 1) // 3))
 
 
-def _crop(strip: Image.Image, name: str, split: str, side: int, generator: np.random.Generator) -> Picture:
+def _crop(strip: Image.Image, name: str, split: str, side: int, generator: np.random.Generator, resize: str) -> Picture:
     limit = min(*strip.size)
     size = int(generator.integers(min(side, limit), min(int(ZOOM * side), limit) + 1))
     left = int(generator.integers(0, strip.size[0] - size + 1))
     top = int(generator.integers(0, strip.size[1] - size + 1))
     box = (left, top, left + size, top + size)
-    pixels = np.asarray(strip.resize((side, side), Image.Resampling.BILINEAR, box=box))
+    pixels = shrink(strip.crop(box), side, resize)
     if pixels.std() < FLAT:
-        return _crop(strip, name, split, side, generator)
+        return _crop(strip, name, split, side, generator, resize)
     return Picture(pixels, f"{name}, {split} strip, {box}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
@@ -79,7 +80,8 @@ def deal(pictures: Iterator[Picture], count: int, skipped: list[str]) -> Splits:
                 f"data.pictures={count}: three splits need {3 * count} pictures, the source has {number}{bad};"
                 f" allowed: up to {number // 3}"
             )
-        dealt[SPLITS[number % 3]].append(picture)
+        # The order shifts by one from three to three, so that no class falls to one split alone.
+        dealt[SPLITS[(number + number // 3) % 3]].append(picture)
     return checked(Splits(dealt, skipped))
 
 
@@ -100,6 +102,16 @@ def checked(splits: Splits) -> Splits:
     return splits
 
 
-def shared(splits: Splits) -> Splits:
-    """Validation and test replaced by the training pictures, as the authors' generator does."""
-    return Splits(dict.fromkeys(SPLITS, splits.pictures["train"]), splits.skipped)
+def shared(pictures: Iterator[Picture], count: int, skipped: list[str]) -> Splits:
+    """The first pictures in all three roles, as the authors' generator has it.
+
+    Args:
+        pictures: as in `deal`.
+        count: pictures.
+        skipped: as in `deal`.
+    Raises: UserError: too few pictures.
+    """
+    found = list(islice(pictures, count))
+    if len(found) < count:
+        raise UserError(f"data.pictures={count}: the source has {len(found)}; allowed: up to {len(found)}")
+    return Splits(dict.fromkeys(SPLITS, found), skipped)

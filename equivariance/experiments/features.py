@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from equivariance.data.quadrant import Quadrant
+from equivariance.edition import EDITION
 from equivariance.experiments.engine import as_input, pictures_at_once
 from equivariance.models import Classifier
 from equivariance.progress import track
@@ -35,7 +36,9 @@ def pooled(model: Classifier, task: Quadrant, pictures: Tensor, engine: str, wha
     return torch.cat(found, 1).flatten(0, 1).clone()  # [2, n, C] -> [2n, C]
 
 
-def cached(folder: Path, model: Classifier, task: Quadrant, pictures: Tensor, engine: str, what: str) -> Tensor:
+def cached(
+    folder: Path, model: Classifier, task: Quadrant, pictures: Tensor, engine: str, what: str, anew: bool = False
+) -> Tensor:
     """The same, from a file where a run with this content has left one.
 
     The key is content: weights and statistics, pictures, geometry, convolution type, pooling and engine. Runs that
@@ -48,9 +51,12 @@ def cached(folder: Path, model: Classifier, task: Quadrant, pictures: Tensor, en
         pictures: the pictures.
         engine: `canvas` or `dense`.
         what: names the work.
+        anew: compute and replace what is kept.
     """
     path = folder / f"{_key(model, task, pictures, engine)}.safetensors"
     try:
+        if anew:
+            raise FileNotFoundError
         return load(path.read_bytes())["features"].to(pictures.device)
     except (OSError, ValueError, KeyError, RuntimeError):
         pass
@@ -64,7 +70,9 @@ def cached(folder: Path, model: Classifier, task: Quadrant, pictures: Tensor, en
 
 def _key(model: Classifier, task: Quadrant, pictures: Tensor, engine: str) -> str:
     boundary = (model.feature_map.conv, model.feature_map.background)
-    digest = hashlib.sha256(f"{task} {boundary} {model.pooling} {engine} {model.trunk}".encode())
+    digest = hashlib.sha256(
+        f"{EDITION} {pictures.device.type} {task} {boundary} {model.pooling} {engine} {model.trunk}".encode()
+    )
     for name, tensor in sorted(model.trunk.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -44,15 +44,13 @@ def run(config: Config, device: torch.device) -> Result:
         split: splits.tensor(split, arch.mean, arch.std).to(device, memory_format=torch.channels_last)
         for split in SPLITS
     }
-    task, model = place(config), network(config, device)
-    if config.init.name == "frozen-random":
-        calibrate(model, task, pictures["train"])
+    task, model = place(config), network(config, device, pictures["train"])
     frozen = config.init.name != "scratch" and config.init.batchnorm == "frozen"
     model.train(not frozen)
     engine = choose(config.engine, model, task)
     if frozen:
         folder = Path(config.runs) / ".features"
-        features = {s: cached(folder, model, task, pictures[s], engine, f"{s} features") for s in SPLITS}
+        features = {s: cached(folder, model, task, pictures[s], engine, f"{s} features", config.force) for s in SPLITS}
         examples = {s: Examples(_labels(pictures[s]), features[s].__getitem__) for s in SPLITS}
     else:
         examples = {s: _images(task, pictures[s], engine) for s in SPLITS}
@@ -92,12 +90,20 @@ def place(config: Config) -> Quadrant:
     return Quadrant(experiment.picture, experiment.canvas, border, background, config.tolerance)
 
 
-def network(config: Config, device: torch.device) -> Classifier:
-    """The run's network, initialised."""
+def network(config: Config, device: torch.device, pictures: Tensor | None = None) -> Classifier:
+    """The run's network, initialised.
+
+    Args:
+        config: the run.
+        device: where it goes.
+        pictures: the training split, by which a random network that is to be frozen is calibrated; None: not at all.
+    """
     model = build(config.arch, config.init, config.conv.rule, config.experiment.pooling, config.seed)
     # A quarter faster, the same numbers to rounding.
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.feature_map.background = place(config).background
+    if pictures is not None and config.init.name == "frozen-random" and config.init.batchnorm == "frozen":
+        calibrate(model, place(config), pictures)
     _move_border_into_padding(model, config.experiment.border_as, config.border)
     return model
 

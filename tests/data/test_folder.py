@@ -59,9 +59,16 @@ def test_a_folder_without_classes_is_one_class(tmp_path):
 
 def test_pictures_are_dealt_to_the_splits_in_turn(tree, load):
     splits = load(tree, 2)
-    assert [p.source for p in splits.pictures["train"]] == ["a/1.png", "a/2.png"]
-    assert [p.source for p in splits.pictures["validation"]] == ["b/1.jpg", "b/2.png"]
-    assert [p.source for p in splits.pictures["test"]] == ["c/9.bmp", "b/3.JPEG"]
+    assert [p.source for p in splits.pictures["train"]] == ["a/1.png", "b/3.JPEG"]
+    assert [p.source for p in splits.pictures["validation"]] == ["b/1.jpg", "a/2.png"]
+    assert [p.source for p in splits.pictures["test"]] == ["c/9.bmp", "b/2.png"]
+
+
+def test_no_class_falls_to_one_split_alone():
+    classes = "abc"
+    pictures = (Picture(np.full((2, 2, 3), n, np.uint8), classes[n % 3]) for n in range(18))
+    splits = deal(pictures, 6, [])
+    assert all(sorted(p.source for p in splits.pictures[split]) == list("aabbcc") for split in SPLITS)
 
 
 def test_corrupt_and_truncated_pictures_are_skipped_counted_and_named(tree, load):
@@ -90,9 +97,9 @@ def test_one_picture_in_two_splits_is_an_error_that_names_both(tree, load):
 def test_a_duplicate_within_a_split_is_no_leak():
     same = np.zeros((2, 2, 3), np.uint8)
     others = iter(np.full((2, 2, 3), n, np.uint8) for n in range(1, 9))
-    pictures = [Picture(same if n in (0, 3) else next(others), str(n)) for n in range(6)]
+    pictures = [Picture(same if n in (0, 5) else next(others), str(n)) for n in range(6)]
     splits = deal(iter(pictures), 2, [])
-    assert [p.source for p in splits.pictures["train"]] == ["0", "3"]
+    assert [p.source for p in splits.pictures["train"]] == ["0", "5"]
 
 
 def test_no_more_pictures_are_read_than_needed():
@@ -167,7 +174,7 @@ def test_splits_normalise_by_channel(tree, load):
 def test_the_released_protocol_shares_the_training_pictures(tree, load):
     splits = load(tree, 2, "protocol=released")
     names = {split: [p.source for p in splits.pictures[split]] for split in SPLITS}
-    assert names["train"] == names["validation"] == names["test"] == ["a/1.png", "a/2.png"]
+    assert names["train"] == names["validation"] == names["test"] == ["a/1.png", "b/1.jpg"]
 
 
 def test_real_pictures_beside_the_repository(shared, load):

@@ -141,3 +141,15 @@ def test_a_dead_server_is_given_up_soon_and_costs_a_warning_only(workdir, monkey
     assert "warning: MLflow at http://127.0.0.1:9 cannot be reached" in said.err
     assert "accuracy 75.0 %" in said.out
     assert not (record.path / "mirrored.json").exists()
+
+
+def test_a_run_made_anew_while_the_store_was_away_replaces_its_old_image(workdir, tmp_path):
+    from sweeps.tracking import Mirror, sync
+
+    mirror = Mirror(f"sqlite:///{tmp_path / 'a.db'}")
+    record, result = finished_run(tmp_path / "runs", accuracy=0.9)
+    mirror.log(record, result, None)
+    record.finish([], {**result, "metrics": {**result["metrics"], "accuracy": 0.1}})
+    assert sync(tmp_path / "runs", mirror) == (1, 1)
+    assert mirror.read(record.experiment)["metrics.accuracy"].tolist() == [0.1]
+    assert sync(tmp_path / "runs", mirror) == (0, 1)

@@ -89,7 +89,7 @@ def _partial(
     inside = Bounded(input.content[:, :1] * 0 + 1, input.passage, input.start, input.total_stride, None, input.margins)
     taps = inside.slide(windows, input.rule.outputs, count).content
     found = input.slide(windows, input.rule.outputs, apply)
-    scaled = found.content * (ones.numel() / taps)
+    scaled = found.content * (taps.reciprocal() * ones.numel())
     return found.map(lambda _: scaled if bias is None else scaled + bias[None, :, None, None])
 
 
