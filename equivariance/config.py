@@ -58,6 +58,11 @@ class Init(Section):
     checkpoint: Path | None  # a local file of weights for the whole network
     batchnorm: Literal["frozen", "adapting"]  # of a frozen trunk
 
+    @property
+    def fixed(self) -> bool:
+        """Whether nothing of the trunk moves in training, so that its features can be computed once."""
+        return self.name != "scratch" and self.batchnorm == "frozen"
+
 
 class Conv(Section):
     """How a network meets the boundary."""

@@ -62,14 +62,14 @@ def _by_border(configs: list[Config], device: torch.device) -> Callable[[int], f
 
 def _features(config: Config) -> str:
     """Equal for frozen runs that compute the same features."""
-    seed = 0 if config.init.name == "frozen-pretrained" and config.init.batchnorm == "frozen" else config.seed
-    kept = {"optim"} if config.init.name != "scratch" and config.init.batchnorm == "frozen" else set()
+    seed = 0 if config.init.name == "frozen-pretrained" and config.init.fixed else config.seed
+    kept = {"optim"} if config.init.fixed else set()
     return config.model_copy(update={"seed": seed}).model_dump_json(exclude=kept | {"force", "tracking"})
 
 
 def _passes(config: Config) -> float:
     """Forward passes of one picture at both places that a run costs."""
-    if config.init.name != "scratch" and config.init.batchnorm == "frozen":
+    if config.init.fixed:
         return SPLITS * config.data.pictures
     assert config.optim.name == "sgd"
     return config.optim.epochs * (STEP + 1) * config.data.pictures

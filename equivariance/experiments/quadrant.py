@@ -45,7 +45,7 @@ def run(config: Config, device: torch.device) -> Result:
         for split in SPLITS
     }
     task, model = place(config), network(config, device, pictures["train"])
-    frozen = config.init.name != "scratch" and config.init.batchnorm == "frozen"
+    frozen = config.init.fixed
     model.train(not frozen)
     engine = choose(config.engine, model, task)
     if frozen:
@@ -102,7 +102,7 @@ def network(config: Config, device: torch.device, pictures: Tensor | None = None
     # A quarter faster, the same numbers to rounding.
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.feature_map.background = place(config).background
-    if pictures is not None and config.init.name == "frozen-random" and config.init.batchnorm == "frozen":
+    if pictures is not None and config.init.name == "frozen-random" and config.init.fixed:
         calibrate(model, place(config), pictures)
     _move_border_into_padding(model, config.experiment.border_as, config.border)
     return model
