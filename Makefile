@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# A folder of wheels that pip is configured with (a CPU build of torch, say) is used by uv too; empty on most machines.
-FIND_LINKS := $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || printenv PIP_FIND_LINKS)
 # uv does not byte-compile at install: without .pyc files every process would compile torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY = true
@@ -13,11 +11,8 @@ export OMP_WAIT_POLICY = PASSIVE
 .PHONY: setup demo test lint slow crash clean
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: pyproject.toml requirements/constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(addprefix --find-links ,$(FIND_LINKS)) -c requirements/constraints.txt -e ".[dev]" \
-	 || $(BIN)/python -m pip install --quiet -c requirements/constraints.txt -e ".[dev]"
+$(VENV)/.ready: pyproject.toml requirements/constraints.txt requirements/install.sh
+	PYTHON=$(PYTHON) sh requirements/install.sh $(VENV) -e ".[dev]"
 	touch $@
 
 demo: $(VENV)/.ready

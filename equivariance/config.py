@@ -22,23 +22,13 @@ from equivariance.config_controls import (
     Rook,
     RookData,
 )
+from equivariance.config_location import LeakDistance, Quadrant
 from equivariance.edition import EDITION
 from equivariance.errors import UserError
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Path = str
-
-
-class Quadrant(Section):
-    """Telling upper left from bottom right (Kayhan & van Gemert 2020, section 3.1)."""
-
-    name: Literal["quadrant"]
-    picture: Annotated[int, Field(ge=8, le=512)]  # pixels a side
-    canvas: Annotated[int, Field(ge=16, le=4096)]  # pixels a side, without the border
-    background: Literal["mean", "black"]  # mean: 0 after normalisation
-    pooling: Literal["max", "avg", "released"]
-    border_as: Literal["pixels", "padding"]  # padding: the first convolution's, as released
 
 
 class Arch(Section):
@@ -85,6 +75,7 @@ class Data(Section):
     crop: Annotated[float, Field(gt=0, le=1)]  # side of the central crop, as a share of the shorter side
     resize: Literal["antialias", "released"]
     splits: Literal["disjoint", "shared"]  # shared: validation and test are the training pictures, as released
+    augment: Literal["none", "flip"]  # flip: each training picture also mirrored left-right
     seed: Annotated[int, Field(ge=0, lt=2**31)]  # of the choice of crops from photographs
 
 
@@ -122,7 +113,7 @@ class Config(Section):
     """One run."""
 
     protocol: Literal["paper", "released"]
-    experiment: Annotated[Quadrant | Impulse | Rook | RedGreen, Field(discriminator="name")]
+    experiment: Annotated[Quadrant | LeakDistance | Impulse | Rook | RedGreen, Field(discriminator="name")]
     arch: Annotated[Arch | Controlled, Field(discriminator="library")]
     init: Init
     conv: Conv
@@ -138,22 +129,22 @@ class Config(Section):
     tracking: Tracking
 
 
-class QuadrantConfig(Config):
-    """One run of the quadrant experiment."""
+class LocationConfig(Config):
+    """One run that asks any network where a picture lies."""
 
-    experiment: Quadrant
+    experiment: Quadrant | LeakDistance
     arch: Arch
     data: Data
     optim: Annotated[Sgd | Probe, Field(discriminator="name")]
 
     @model_validator(mode="after")
-    def _fits_together(self) -> QuadrantConfig:
+    def _fits_together(self) -> LocationConfig:
         for complaint in complaints(self):
             raise ValueError(complaint)
         return self
 
 
-def complaints(config: QuadrantConfig) -> list[str]:
+def complaints(config: LocationConfig) -> list[str]:
     """What each key allows alone but not together, one line each."""
     experiment, data, frozen = config.experiment, config.data, config.init.name != "scratch"
     found = []
@@ -167,7 +158,8 @@ def complaints(config: QuadrantConfig) -> list[str]:
     if config.optim.name == "probe" and not (frozen and config.init.batchnorm == "frozen"):
         found.append(
             f"optim=probe: needs features that do not change; allowed with init=frozen-random|frozen-pretrained and"
-            f" init.batchnorm=frozen, not with init={config.init.name} init.batchnorm={config.init.batchnorm}"
+            f" init.batchnorm=frozen, not with init={config.init.name} init.batchnorm={config.init.batchnorm};"
+            " optim=sgd trains any"
         )
     if data.name == "photos" and data.crop != 1:
         found.append(f"data.crop={data.crop}: allowed: 1.0 with data=photos, whose crops are random")

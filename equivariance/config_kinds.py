@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from equivariance.config import Config, Init, QuadrantConfig
+from equivariance.config import Config, Init, LocationConfig
 from equivariance.config_controls import (
     Adadelta,
     Controlled,
@@ -19,6 +19,28 @@ from equivariance.config_controls import (
     Rook,
     RookData,
 )
+from equivariance.config_location import LeakDistance, Quadrant
+
+
+class QuadrantConfig(LocationConfig):
+    """One run of the quadrant experiment."""
+
+    experiment: Quadrant
+
+
+class LeakDistanceConfig(LocationConfig):
+    """One run of the leak distance."""
+
+    experiment: LeakDistance
+    border: Literal[0]  # the run tries borders of its own
+
+    @model_validator(mode="after")
+    def _on_unseen_pictures(self) -> LeakDistanceConfig:
+        if self.data.splits == "shared":
+            raise ValueError(
+                "data.splits=shared: allowed: disjoint with experiment=leak_distance, which tests for chance"
+            )
+        return self
 
 
 class Scratch(Init):
@@ -83,6 +105,7 @@ class RedGreenConfig(ControlledConfig):
 
 KINDS: dict[str, type[Config]] = {
     "quadrant": QuadrantConfig,
+    "leak_distance": LeakDistanceConfig,
     "impulse": ImpulseConfig,
     "rook": RookConfig,
     "red_green": RedGreenConfig,

@@ -9,13 +9,15 @@ import torch
 from torch import nn
 
 from equivariance.progress import track
-from equivariance.train import Examples, Row, evaluate, one_epoch, row
+from equivariance.train import Examples, Report, Row, evaluate, one_epoch, row, unheard
 
 if TYPE_CHECKING:
     from equivariance.config_controls import Adadelta
 
 
-def fit_adadelta(model: nn.Module, train: Examples, validation: Examples, optim: Adadelta, seed: int) -> list[Row]:
+def fit_adadelta(
+    model: nn.Module, train: Examples, validation: Examples, optim: Adadelta, seed: int, report: Report = unheard
+) -> list[Row]:
     """Trains in place and leaves the weights with the lowest validation loss.
 
     Args:
@@ -24,6 +26,7 @@ def fit_adadelta(model: nn.Module, train: Examples, validation: Examples, optim:
         validation: the split that decides when training ends and which weights are kept.
         optim: rates, batch, epochs, patience, and whether each epoch has an order of its own.
         seed: of these orders.
+        report: told each epoch's row.
     Returns: A row an epoch: epoch, lr, train_loss, train_accuracy, validation_loss, validation_accuracy.
     Source: released code of Kayhan & van Gemert 2020 (red_and_green.py).
     """
@@ -38,6 +41,7 @@ def fit_adadelta(model: nn.Module, train: Examples, validation: Examples, optim:
         trained = one_epoch(model, train, optimiser, optim.batch, order)
         validated = evaluate(model, validation, optim.batch)
         rows.append(row(epoch, optim.lr, trained, validated))
+        report(rows[-1])
         waited += 1
         if validated.loss < best:
             best, kept, waited = validated.loss, copy.deepcopy(model.state_dict()), 0

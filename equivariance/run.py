@@ -11,112 +11,106 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from functools import lru_cache
-from pathlib import Path
+from functools import partial
 from typing import Any, NoReturn
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from equivariance.config import Config, Data, scientific, validate
+from equivariance.config import Config, validate
 from equivariance.errors import UserError
+from equivariance.job import MACHINE, NO_GPU, prepare
 from equivariance.overrides import check, conf_dir, register_protocol
-from sweeps.identity import file_digest, identity
-from sweeps.launcher import Job, launch
-from sweeps.records import Record
+from sweeps.attempt import attempt
+from sweeps.display import clock
+from sweeps.launcher import launch
+from sweeps.mirroring import Mirroring
+from sweeps.pool import Limits, Machine, Pool
+from sweeps.single import run_here
+from sweeps.source import Grid, Job
 from sweeps.tracking import Mirror
+from sweeps.worker import Died
 
 
-def prepare(config: Config) -> Job:
-    """A validated config as a job: identified, nothing computed.
-
-    Raises: UserError: a missing folder or file, or a folder of runs that cannot be written.
-    """
-    _check_writable(Path(config.runs))
-    record = Record(Path(config.runs) / config.experiment.name / identity(scientific(config, fingerprints(config))))
-    return Job(record, _label(config), lambda: compute(config, record), config.force)
-
-
-def _check_writable(runs: Path) -> None:
-    there = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        raise UserError(f"runs={runs}: not a folder that can be written")
-
-
-def fingerprints(config: Config) -> dict[str, str]:
-    """What the config's paths hold, so that a moved folder is the same and a changed one is not.
-
-    Raises: UserError: a missing folder or file.
-    """
-    found = {}
-    if isinstance(config.data, Data) and config.data.name != "photos" and config.data.root:
-        found["data.root"] = _folder_fingerprint(Path(config.data.root), 3 * config.data.pictures)
-    if config.init.checkpoint:
-        path = Path(config.init.checkpoint)
-        if not path.is_file():
-            raise UserError(f"init.checkpoint={path}: no such file")
-        found["init.checkpoint"] = file_digest(path)
-    return found
-
-
-@lru_cache(8)
-def _folder_fingerprint(root: Path, count: int) -> str:
-    """Once for all runs of a sweep, which see one state of the folder."""
-    from equivariance.data import folder_fingerprint
-
-    return folder_fingerprint(root, count)
-
-
-def compute(config: Config, record: Record) -> dict[str, Any]:
-    """Runs the experiment and leaves its record; the result is written last."""
-    from safetensors.torch import save
-
-    from equivariance import experiments
-
-    began = time.time()
-    record.start(OmegaConf.to_yaml(config.model_dump()))
-    result = experiments.run(config)
-    record.keep("checkpoint.safetensors", save({k: v.contiguous() for k, v in result.weights.items()}))
-    for name, content in result.files.items():
-        record.keep(name, content)
-    values = {
-        "label": _label(config),
-        "config": {**config.model_dump(exclude={"force", "runs", "tracking"}), "fingerprints": fingerprints(config)},
-        "metrics": result.metrics,
-        "notes": result.notes,
-        "sweep": config.tracking.sweep,
-        "commit": _commit(),
-        "began": began,
-        "ended": time.time(),
-    }
-    record.finish(result.history, values)
-    return {"identity": record.identity, **values}
-
-
-def sweep(composed: list[DictConfig], name: str) -> None:
+def sweep(composed: list[DictConfig], name: str, limits: Limits) -> None:
     """Runs all the configs of a multirun, after all of them have been validated.
 
     Args:
         composed: the configs.
         name: under which MLflow groups them, where the config does not say.
+        limits: workers, retries and timeout.
     """
-    configs = [_named(validate(_plain(c)), name) for c in composed]
+    configs = [sweep_config(c, name) for c in composed]
     jobs = [prepare(config) for config in configs]
-    tracking = configs[0].tracking
-    outlook = lambda numbers: _outlook([configs[n] for n in numbers])  # noqa: E731
-    launch(jobs, Mirror(tracking.uri), tracking.sweep, outlook)
+    launch(Grid(jobs), machine(configs[0]), limits, mirror(configs[0]), partial(_plan, configs, jobs))
+
+
+def sweep_config(composed: DictConfig, name: str | None = None) -> Config:
+    """A composed config of a sweep, checked and with the sweep's name, so that its record knows what it belongs to.
+
+    Raises: UserError: it is not valid, or it names a GPU, which workers are given by the launcher.
+    """
+    config = validate(_plain(composed))
+    if config.device.startswith("cuda:"):
+        raise UserError(
+            f"device={config.device}: a sweep leases GPUs to its workers; allowed: auto, cpu, cuda;"
+            " choose GPUs by the variable CUDA_VISIBLE_DEVICES"
+        )
+    tracking = config.tracking.model_copy(update={"sweep": config.tracking.sweep or name})
+    return config.model_copy(update={"tracking": tracking})
+
+
+def machine(config: Config) -> Machine:
+    """What workers of a sweep import and ask; without a GPU where the config wants none."""
+    return NO_GPU if config.device == "cpu" else MACHINE
+
+
+def mirror(config: Config) -> Mirroring:
+    """Where a sweep's runs are shown."""
+    return Mirroring(Mirror(config.tracking.uri), config.tracking.sweep)
+
+
+def _plan(configs: list[Config], jobs: list[Job], pool: Pool) -> str:
+    """The line before the first run: what is done, certified and to do, and about how long it takes."""
+    from equivariance.experiments import outlook
+
+    to_do = [c for c, job in zip(configs, jobs, strict=True) if job.force or job.record.result() is None]
+    done = len(jobs) - len(to_do)
+    try:
+        certified, seconds = pool.idle().call(outlook, to_do)
+    except (Died, RuntimeError) as error:  # the runs will say what is wrong with them
+        return f"{len(jobs)} runs: {done} done, {len(to_do)} to do on {pool}; their time is not known ({error})"
+    rest = len(to_do) - certified
+    time = clock(seconds / min(len(pool.slots), max(rest, 1)))
+    return f"{len(jobs)} runs: {done} done, {certified} certified, {rest} to do, {time} at most on {pool}"
+
+
+def _cluster_job(composed: DictConfig) -> None:
+    """One run as a job of a cluster; the process that submitted it mirrors and sums up.
+
+    Raises: RuntimeError: it failed.
+    """
+    outcome = attempt(prepare(sweep_config(composed)), lambda row: None)
+    if outcome.status == "failed":
+        raise RuntimeError(outcome.reason)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _single(composed: DictConfig) -> None:
+    register_protocol()  # a cluster's job is another process than the one that read the command line
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        _cluster_job(composed)
+        return
     try:
-        jobs = [prepare(validate(_plain(composed)))]
+        config = validate(_plain(composed))
+        job = prepare(config)
     except (UserError, OmegaConfBaseException) as error:  # said here: Hydra would add a line of its own
         _refuse(error)
-    launch(jobs, Mirror(composed.tracking.uri), composed.tracking.sweep)
+    run_here(job, mirror(config))
 
 
 def main() -> None:
@@ -134,21 +128,9 @@ def main() -> None:
         _single()
     except (UserError, HydraException, OmegaConfBaseException) as error:
         _refuse(error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
-
-
-def _outlook(configs: list[Config]) -> tuple[int, float]:
-    from equivariance import experiments
-
-    return experiments.outlook(configs)
-
-
-def _named(config: Config, sweep: str) -> Config:
-    """The config with a sweep's name where it has none, so that its record knows what it belongs to."""
-    tracking = config.tracking.model_copy(update={"sweep": config.tracking.sweep or sweep})
-    return config.model_copy(update={"tracking": tracking})
+        sys.exit(getattr(stop, "code", 130))
 
 
 def _plain(composed: DictConfig) -> dict[str, Any]:
@@ -158,26 +140,9 @@ def _plain(composed: DictConfig) -> dict[str, Any]:
     return {str(k): v for k, v in values.items()}
 
 
-def _label(config: Config) -> str:
-    if config.experiment.name != "quadrant":
-        tap = getattr(config.experiment, "tap", f"seed={config.seed}")
-        return f"{config.experiment.name} {config.protocol} {config.conv.name} {tap}"
-    return f"{config.arch.name} {config.init.name} {config.conv.name} border={config.border} seed={config.seed}"
-
-
-def _commit() -> str | None:
-    """The commit of the code that ran, with a mark where the tree differs from it."""
-    import subprocess
-
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
 def _refuse(error: Exception) -> NoReturn:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    cause = str(error.__cause__ or "").split("\n")[0] if isinstance(error, HydraException) else ""
+    print(f"error: {' '.join(f'{error} {cause}'.split())}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -49,18 +49,21 @@ def _clear(axis: Axis, first: int, last: int) -> bool:
     return axis.head <= lowest and highest <= axis.size - 1 - axis.tail
 
 
-def smallest_certified_border(network: nn.Module, task: Quadrant, limit: int = 65_536) -> int | None:
+def smallest_certified_border(
+    network: nn.Module, task: Quadrant, limit: int = 65_536, edgeless: bool = False
+) -> int | None:
     """The border from which on the classes are provably indistinguishable.
 
     Args:
         network: as in `certified`.
         task: the geometry; its own border is ignored.
         limit: borders above it are not tried.
+        edgeless: as in `certified`.
     Returns: The smallest border in pixels above which all are certified; None if there is none (places out of phase).
     """
 
     def at(border: int) -> bool:
-        return certified(network, Quadrant(task.picture, task.canvas, border, task.background))
+        return certified(network, Quadrant(task.picture, task.canvas, border, task.background), edgeless)
 
     if not at(limit):
         return None

@@ -16,7 +16,15 @@ from equivariance.progress import track
 if TYPE_CHECKING:
     from equivariance.config import Probe, Sgd
 
+# Features that exact arithmetic makes equal differ by up to three units in the last place of their largest entry.
+ROUNDING = 8
 Row = dict[str, float]
+# Told each epoch's row as training goes on; may raise to end it.
+Report = Callable[[Row], None]
+
+
+def unheard(row: Row) -> None:
+    """A report that goes nowhere."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def fit(
     optim: Sgd,
     seed: int,
     to_train_mode: Callable[[], object],
-    report: Callable[[Row], None] = lambda row: None,
+    report: Report = unheard,
 ) -> list[Row]:
     """Trains in place by SGD and leaves the weights with the lowest validation loss.
 
@@ -131,7 +139,7 @@ def fit_probe(head: nn.Linear, features: Tensor, labels: Tensor, optim: Probe) -
     """Fits a linear head to convergence, in place: the optimum is unique, so no validation set is needed.
 
     The features are standardised by their training mean and deviation, and the found weights are folded back, so that
-    the head applies to raw features. A feature whose deviation is below rounding is left out.
+    the head applies to raw features. A feature whose deviation is within rounding is left out.
 
     Args:
         head: weights [classes, C] and bias [classes] are overwritten.
@@ -142,8 +150,7 @@ def fit_probe(head: nn.Linear, features: Tensor, labels: Tensor, optim: Probe) -
     """
     x = features.double()
     mean, deviation = x.mean(0), x.std(0, correction=0)
-    noise = torch.finfo(features.dtype).eps * x.abs().amax(0)
-    scale = torch.where(deviation > 8 * noise, 1 / deviation, 0.0)
+    scale = torch.where(deviation > rounding(features), 1 / deviation, 0.0)
     x = (x - mean) * scale
     weight = torch.zeros_like(head.weight, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros_like(head.bias, dtype=torch.float64, requires_grad=True)
@@ -167,6 +174,15 @@ def fit_probe(head: nn.Linear, features: Tensor, labels: Tensor, optim: Probe) -
         head.bias.copy_(bias - (weight * scale) @ mean)
     iterations = float(solver.state[weight]["n_iter"])
     return {"epoch": 1.0, "iterations": iterations, "train_loss": objective().item()}
+
+
+def rounding(features: Tensor) -> Tensor:
+    """The difference, float64 [C], up to which two entries of a feature are equal but for rounding.
+
+    Args:
+        features: float [n, C].
+    """
+    return ROUNDING * torch.finfo(features.dtype).eps * features.double().abs().amax(0)
 
 
 def one_epoch(model: nn.Module, train: Examples, optimiser: torch.optim.Optimizer, batch: int, order: Tensor) -> Score:

@@ -16,7 +16,7 @@ from sweeps.tracking import Mirror, sync
 if TYPE_CHECKING:
     import pandas
 
-ARTEFACTS = ("quadrant", "impulse", "rook", "red_green")
+ARTEFACTS = ("quadrant", "leak_distance", "impulse", "rook", "red_green")
 FORMATS = ("text", "csv", "md", "latex")
 
 
@@ -49,7 +49,7 @@ def status(runs: Path) -> int:
     """Prints each artefact with its cells done and to do."""
     for name in ARTEFACTS:
         done, total = grid.done(name, _module(name).EXPERIMENT, runs)
-        print(f"{name:12} {done:5} of {total} cells done   python -m equivariance.run -m +sweep={name}")
+        print(f"{name:13} {done:5} of {total} cells done   python -m equivariance.run -m +sweep={name}")
     others = sum(1 for _ in records.finished(runs))
     print(f"{others} finished runs in {runs}/")
     return 0

@@ -1,148 +1,196 @@
-"""Runs the jobs of a sweep: reuse what is finished, compute the rest, mirror each, sum up."""
+"""Runs the jobs of a sweep on this machine: reuse what is finished, compute the rest, mirror each, sum up."""
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
-import traceback
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
-from sweeps.records import ERROR, Record
-from sweeps.tracking import Mirror
+from sweeps.attempt import note
+from sweeps.claim import free
+from sweeps.display import Display, complain, say
+from sweeps.mirroring import Mirroring
+from sweeps.pool import Limits, Machine, Pool
+from sweeps.records import CLAIM
+from sweeps.signals import deaf, stoppable
+from sweeps.source import Job, Outcome, Source
+from sweeps.tally import Tally
+from sweeps.worker import Died, Worker
 
-
-@dataclass(frozen=True)
-class Job:
-    """A run that can be computed.
-
-    Args:
-        record: its directory.
-        label: a few words for people.
-        compute: computes it, leaves its record and returns the result.
-        force: compute although a finished run is at hand.
-    """
-
-    record: Record
-    label: str
-    compute: Callable[[], dict[str, Any]]
-    force: bool = False
+# Seconds between looks at timeouts, at runs of other sweeps and at the live line.
+TICK = 0.2
 
 
-@dataclass
-class Tally:
-    """What became of the jobs."""
-
-    done: int = 0
-    reused: int = 0
-    failed: list[str] = field(default_factory=list)
-    not_mirrored: str = ""
-
-
-# Of the jobs with these numbers: how many are certified, and about how many seconds the others take.
-Outlook = Callable[[list[int]], tuple[int, float]]
-
-
-def launch(jobs: list[Job], mirror: Mirror, sweep: str | None, outlook: Outlook | None = None) -> None:
-    """Runs jobs one after another in this process; a failed one does not stop the others.
+def launch(
+    source: Source, machine: Machine, limits: Limits, mirror: Mirroring, plan: Callable[[Pool], str] | None = None
+) -> None:
+    """Runs all jobs of a source in worker processes; a job that fails, dies or hangs does not stop the others.
 
     Args:
-        jobs: all validated.
-        mirror: where finished runs are shown; its failure costs a warning.
-        sweep: name under which the mirror groups them.
-        outlook: what is to come, for the line before the first run.
-    Raises: SystemExit: with code 1 if a job failed, 2 if it was the user's mistake.
+        source: of the jobs.
+        machine: what workers import and ask.
+        limits: workers, retries and timeout.
+        mirror: where runs are shown; its failure costs a warning.
+        plan: a line on what is to come, said before the first run; given the pool for measurements.
+    Raises: SystemExit: with code 1 if a job failed, 2 if it was the user's mistake. KeyboardInterrupt: Ctrl-C, SIGTERM.
     """
-    finished = {job.record.identity: None if job.force else job.record.result() for job in jobs}
-    to_do = [n for n, job in enumerate(jobs) if finished[job.record.identity] is None]
-    if outlook:
-        say(f"{len(jobs)} runs: {_plan(len(jobs), to_do, outlook)}")
-    tally, code = Tally(), 0
-    for number, job in enumerate(jobs, 1):
-        start = time.monotonic()
-        result = finished[job.record.identity]
-        reused = result is not None
+    sweep = _Sweep(source, machine, limits, mirror, plan)
+    with stoppable():
         try:
-            result = result if result is not None else job.compute()
-        except Exception as error:
-            code = max(code, _failed(job, error, tally))
-            continue
-        finished[job.record.identity] = result
-        _mirror(job.record, result, mirror, sweep, tally)
-        tally.reused += reused
-        tally.done += not reused
-        how = "reused" if reused else f"{time.monotonic() - start:.1f} s"
-        if result["notes"].get("skipped"):
-            bad = result["notes"]["skipped"].split("; ")
-            say(f"  skipped {len(bad)} unreadable pictures: {', '.join(bad[:3])}{' …' * (len(bad) > 3)}")
-        say(f"[{number}/{len(jobs)}] {job.label}: {_metrics(result)} ({how}, {job.record.path})")
-    _sum_up(tally, len(jobs))
-    if code:
-        sys.exit(code)
+            sweep.run()
+        except KeyboardInterrupt as stop:
+            with deaf():
+                sweep.stop(str(stop) or "Ctrl-C")
+            raise
+        except BaseException:
+            sweep.stop("the sweep failed")
+            raise
+    if sweep.tally.code:
+        sys.exit(sweep.tally.code)
 
 
-def _plan(total: int, to_do: list[int], outlook: Outlook) -> str:
-    if not to_do:
-        return f"{total} done"
-    certified, seconds = outlook(to_do)
-    return f"{total - len(to_do)} done, {certified} certified, {len(to_do) - certified} to do, {clock(seconds)} at most"
+class _Sweep:
+    """The state of a sweep that runs."""
 
+    def __init__(
+        self,
+        source: Source,
+        machine: Machine,
+        limits: Limits,
+        mirror: Mirroring,
+        plan: Callable[[Pool], str] | None,
+    ) -> None:
+        self.source, self.machine, self.limits, self.mirror, self.plan = source, machine, limits, mirror, plan
+        self.tally = Tally(source.total)
+        self.pool: Pool | None = None
+        self.display: Display | None = None
+        self.again: deque[Job] = deque()  # failed, to be tried once more
+        self.elsewhere: list[Job] = []  # computed by another sweep at this moment
+        self.failures: Counter[Path] = Counter()
 
-def clock(seconds: float) -> str:
-    """A duration in words, as exact as an estimate is."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"about {seconds / length:.0f} {unit}"
-    return f"about {max(1, round(seconds))} s"
+    def run(self) -> None:
+        self._feed()
+        while self.again or self.elsewhere or (self.pool and self.pool.running):
+            if self.pool:
+                for worker in self.pool.speaking(TICK):
+                    self._hear(worker)
+                self._end_hanging()
+                self._open().tick(len(self.pool.running), len(self.elsewhere))
+            self._feed()
+        self._close()
+        self.mirror.close()
+        self.tally.sum_up()
 
+    def stop(self, why: str) -> None:
+        """Ends all workers now."""
+        running = [w.job for w in (self.pool.running if self.pool else []) if w.job]
+        self._close()
+        for job in running:
+            note(job.record, f"interrupted by {why}")
+            self.mirror.interrupted(job.record)
+        self.mirror.close(patience=2.0)
 
-def say(line: str) -> None:
-    """A line for the user, at once."""
-    print(line, flush=True)
+    def _close(self) -> None:
+        if self.pool:
+            self.pool.close()
+        if self.display:
+            self.display.close()
 
+    def _feed(self) -> None:
+        while not (self.pool and self.pool.full):
+            job = self._take()
+            if job is None:
+                return
+            found = None if job.force else job.record.result()
+            if found is not None:
+                self._end(job, Outcome("reused", found))
+            else:
+                self._start(job)
 
-def _failed(job: Job, error: Exception, tally: Tally) -> int:
-    """Reports a failure and returns the exit code it asks for."""
-    mistake = type(error).__name__ == "UserError"
-    reason = " ".join(str(error).split()) or type(error).__name__
-    if not mistake:
-        log = job.record.path / ERROR
-        with contextlib.suppress(OSError):  # the disk may be what failed
-            log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text("".join(traceback.format_exception(error)))
-        reason = f"{type(error).__name__}: {reason} (see {log})"
-    tally.failed.append(f"{job.label}: {reason}")
-    print(f"error: {tally.failed[-1] if not mistake else reason}", file=sys.stderr, flush=True)
-    return 2 if mistake else 1
+    def _take(self) -> Job | None:
+        if self.again:
+            return self.again.popleft()
+        job = self.source.next()
+        if job is None:
+            job = next((j for j in self.elsewhere if j.record.result() or free(j.record.path / CLAIM)), None)
+            if job is not None:
+                self.elsewhere.remove(job)
+        return job
 
+    def _open(self) -> Display:
+        if self.display is None:
+            self.display = Display(self.source.total - self.tally.counts["reused"])
+        return self.display
 
-def _mirror(record: Record, result: dict[str, Any], mirror: Mirror, sweep: str | None, tally: Tally) -> None:
-    if tally.not_mirrored or mirror.mirrored(record):
-        return
-    try:
-        mirror.log(record, result, sweep)
-    except Exception as error:  # MLflow's failures are of many kinds, and none of them costs a run
-        tally.not_mirrored = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        print(
-            f"warning: MLflow at {mirror.uri} cannot be reached ({tally.not_mirrored}); runs go on and are kept;"
-            " log them later with: python -m sweeps sync",
-            file=sys.stderr,
-            flush=True,
-        )
+    def _start(self, job: Job) -> None:
+        try:
+            if self.pool is None:
+                self.pool = Pool(self.machine, self.limits, self.source.total)
+                if self.plan is not None:
+                    say(self.plan(self.pool))
+            worker = self.pool.idle()
+        except Died as how:  # at its start
+            self._failed(job, f"worker {how}")
+            return
+        self._open()
+        try:
+            worker.start(job)
+            self.mirror.begin(job.record, job.label)
+        except Died:  # while it was idle, which is nobody's fault
+            self.pool.replace(worker)
+            self.again.appendleft(job)
 
+    def _hear(self, worker: Worker) -> None:
+        assert self.pool is not None
+        job = worker.job
+        assert job is not None
+        try:
+            kind, value = worker.receive()
+            if kind == "row":
+                worker.answer(self.source.report(job, value))
+                return
+        except Died as how:
+            self._lost(worker, job, str(how))
+            return
+        worker.job = None
+        if value.status == "busy":
+            self.mirror.interrupted(job.record)
+            self.elsewhere.append(job)
+        elif value.status == "failed":
+            if not value.mistake:
+                self.pool.replace(worker)  # whatever state the failure left it in
+            self._failed(job, value.reason, value.mistake)
+        else:
+            self._end(job, value)
 
-def _metrics(result: dict[str, Any]) -> str:
-    metrics = result["metrics"]
-    if result["notes"].get("certified"):
-        return f"accuracy {100 * metrics['accuracy']:g} % (certified)"
-    loss = f", loss {metrics['loss']:.3f}" if "loss" in metrics else ""
-    return f"accuracy {100 * metrics['accuracy']:.1f} %{loss}"
+    def _end_hanging(self) -> None:
+        assert self.pool is not None
+        limit = self.limits.timeout
+        for worker in self.pool.running:
+            if limit is not None and time.monotonic() - worker.began > limit and worker.job:
+                self._lost(worker, worker.job, f"not finished after timeout={limit:g} s")
 
+    def _lost(self, worker: Worker, job: Job, why: str) -> None:
+        assert self.pool is not None
+        self.pool.replace(worker)
+        note(job.record, why)
+        self._failed(job, why)
 
-def _sum_up(tally: Tally, total: int) -> None:
-    if total > 1:
-        say(f"{total} runs: {tally.done} computed, {tally.reused} reused, {len(tally.failed)} failed")
-        for line in tally.failed:
-            say(f"  failed: {line}")
+    def _failed(self, job: Job, reason: str, mistake: bool = False) -> None:
+        self.failures[job.record.path] += 1
+        tries = self.failures[job.record.path]
+        if not mistake and tries <= self.limits.retries:
+            complain(f"{job.label}: {reason}; try {tries + 1} of {self.limits.retries + 1}")
+            self.again.append(job)
+            return
+        after = f" ({tries} tries)" if tries > 1 else ""
+        self._end(job, Outcome("failed", reason=reason + after, mistake=mistake))
+
+    def _end(self, job: Job, outcome: Outcome) -> None:
+        self.tally.add(job, outcome)
+        self.mirror.ended(job.record, outcome)
+        if self.display:
+            self.display.ended(job.label, outcome.status == "failed")
+        self.source.ended(job, outcome)

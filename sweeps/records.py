@@ -1,6 +1,7 @@
 """The durable record of runs: one directory a run, one atomic file that says it is done.
 
-No lock and no database: two writers of one run write equal files, and a rename makes one of them final.
+No database. Two sweeps share the work by claims; where a file system has none, two writers of one run write equal
+files, and a rename makes one of them final.
 """
 
 from __future__ import annotations
@@ -11,18 +12,23 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeps.claim import claim
+
 RESULT = "result.json"
-MIRRORED = "mirrored.json"
-ERROR = "error.log"
+LOG = "run.log"
+CLAIM = ".claim"
+# How the name of a file begins that is not written whole.
+PARTIAL = ".partial-"
 
 
 @dataclass(frozen=True)
 class Record:
-    """The directory of one run: config.yaml, history.csv, checkpoint.safetensors, result.json (last).
+    """The directory of one run: config.yaml, run.log, history.csv, checkpoint, result.json (last).
 
     Args:
         path: runs/<experiment>/<identity>.
@@ -49,9 +55,18 @@ class Record:
         return found if isinstance(found, dict) and found.get("identity") == self.identity else None
 
     def start(self, config: str) -> None:
-        """Makes the directory and keeps the config (YAML text); an earlier result stays until a new one replaces it."""
+        """Makes the directory and keeps the config (YAML text); an earlier result stays until a new one replaces it.
+
+        What an earlier attempt that was killed left half-written goes.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
+        for stale in self.path.glob(f"{PARTIAL}*"):
+            stale.unlink(missing_ok=True)
         write(self.path / "config.yaml", config.encode())
+
+    def claim(self) -> AbstractContextManager[bool]:
+        """Claims the run for the process that computes it; see `claim.claim`."""
+        return claim(self.path / CLAIM)
 
     def keep(self, name: str, content: bytes) -> None:
         """Adds a file."""
@@ -59,8 +74,6 @@ class Record:
 
     def finish(self, history: list[dict[str, float]], result: dict[str, Any]) -> None:
         """Writes the history and then, last and atomically, the result."""
-        for stale in (MIRRORED, ERROR):
-            (self.path / stale).unlink(missing_ok=True)
         write(self.path / "history.csv", table(history).encode())
         content = {"identity": self.identity, **result}
         write(self.path / RESULT, json.dumps(content, indent=1, sort_keys=True).encode())
@@ -86,7 +99,7 @@ def write(path: Path, content: bytes) -> None:
     Raises: OSError: the disk is full, say; no file of that name is left half-written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    partial = path.with_name(f"{PARTIAL}{path.name}.{secrets.token_hex(8)}")
     try:
         with partial.open("xb") as file:
             file.write(content)

@@ -28,23 +28,36 @@ def cells(
         proves the value; then the means of `others`, as they are. The interval is Student's over seeds; for one seed
         Wilson's over that run's test images.
     """
-    settings = _settings(frame, axes)
-    table = frame.rename(columns={f"params.{s}": s for s in [*axes, *settings]})
-    table["value"] = 100 * table[f"metrics.{metric}"]
+    settings, found = groups(frame, axes)
     rows = []
-    for key, group in table.fillna(dict.fromkeys(settings, "-")).groupby([*axes, *settings], sort=False):
-        seeds = group.drop_duplicates("params.seed")
-        values = seeds["value"]
-        low, high = interval(values.to_list(), int(group["metrics.n"].iloc[0]))
-        low, high = (values.mean(), values.mean()) if _certified(group) else (low, high)
+    for key, seeds in found:
+        values = 100 * seeds[f"metrics.{metric}"]
+        low, high = interval(values.to_list(), int(seeds["metrics.n"].iloc[0]))
+        low, high = (values.mean(), values.mean()) if _certified(seeds) else (low, high)
         deviation = values.std() if len(values) > 1 else None
         numbers = (len(values), values.mean(), deviation, low, high)
         means = (seeds[f"metrics.{m}"].mean() if f"metrics.{m}" in seeds else float("nan") for m in others)
-        rows.append((*(key if isinstance(key, tuple) else (key,)), *numbers, _certified(group), *means))
+        rows.append((*key, *numbers, _certified(seeds), *means))
     import pandas as pd
 
     columns = [*axes, *settings, "n", f"{metric}_mean", f"{metric}_std", "low", "high", "certified", *others]
     return pd.DataFrame(rows, columns=columns)
+
+
+def groups(frame: pandas.DataFrame, axes: list[str]) -> tuple[list[str], list[tuple[tuple, pandas.DataFrame]]]:
+    """The runs of each cell.
+
+    Args:
+        frame: as `mlflow.search_runs` gives it.
+        axes: params that span the table.
+    Returns: The other settings in which runs differ; and for each cell its values of axes and settings, and its runs,
+        one a seed.
+    """
+    settings = _settings(frame, axes)
+    named = frame.rename(columns={f"params.{s}": s for s in [*axes, *settings]})
+    grouped = named.fillna(dict.fromkeys(settings, "-")).groupby([*axes, *settings], sort=False)
+    found = [(key if isinstance(key, tuple) else (key,), runs.drop_duplicates("params.seed")) for key, runs in grouped]
+    return settings, found
 
 
 def without_implied(frame: pandas.DataFrame, implied: dict[str, dict[str, str]]) -> pandas.DataFrame:
@@ -72,15 +85,22 @@ def interval(values: list[float], images: int) -> tuple[float, float]:
         images: test images of one run.
     Returns: (low, high) within 0 and 100; Student's t over two seeds or more, Wilson's for one.
     """
-    from scipy import stats
-
     mean = sum(values) / len(values)
     if len(values) == 1:
+        from scipy.stats import binomtest
+
         right = round(mean / 100 * images)
-        found = stats.binomtest(right, images).proportion_ci(CONFIDENCE, method="wilson")
+        found = binomtest(right, images).proportion_ci(CONFIDENCE, method="wilson")
         return 100 * found.low, 100 * found.high
-    half = stats.sem(values) * stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    half = half_width(values)
     return max(0.0, mean - half), min(100.0, mean + half)
+
+
+def half_width(values: list[float]) -> float:
+    """Half of Student's 95 % interval of the mean, of two values or more."""
+    from scipy import stats
+
+    return float(stats.sem(values) * stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
 
 
 def pivot(table: pandas.DataFrame, rows: list[str], column: str) -> pandas.DataFrame:

@@ -2,141 +2,195 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeps.claim import free
 from sweeps.identity import flat
-from sweeps.records import MIRRORED, Record, finished, write
+from sweeps.mark import Mark
+from sweeps.records import CLAIM, Record, finished
+from sweeps.store import Store
 
 if TYPE_CHECKING:
     import pandas
-    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
 
-# A dead server is given up after this many seconds a request and one retry, instead of MLflow's minutes.
-PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 # Files of a run that MLflow shows as artifacts.
 ARTIFACTS = ("config.yaml", "history.csv")
+# Longest run name and tag that MLflow's database takes.
+NAME, TAG = 250, 5000
 
 
 class Mirror:
-    """A connection to one MLflow store.
+    """The images of run directories in one MLflow store.
+
+    An image is FINISHED only after the mark in the directory names it: whenever a process is killed, the next to log
+    the directory finds what it left.
 
     Args:
-        uri: a server or store; None: mlflow.db in the working folder, MLflow's own default.
+        uri: a server or database; None: mlflow.db in the working folder.
     """
 
     def __init__(self, uri: str | None) -> None:
-        self.uri = uri or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-        self._client: MlflowClient | None = None
-        self._experiments: dict[str, str] = {}
-        self._parents: dict[tuple[str, str], str] = {}
+        self._store = Store(uri)
+        self._lost = self._store.file is not None and not self._store.file.exists()
+        self._ready: set[str] = set()
+        self._begun: dict[Path, str] = {}
+
+    @property
+    def uri(self) -> str:
+        """The store's address, for people."""
+        return self._store.uri
 
     def prepare(self, experiment: str) -> None:
-        """Connects, and makes the store's schema and the experiment where they are missing.
+        """Connects, makes schema and experiment where they are missing, and ends as KILLED the runs that a kill left.
 
-        Eight fresh writers on one new SQLite file fail otherwise, so a sweep's parent calls this before any worker.
-
-        Raises: Exception: whatever MLflow raises where the store cannot be reached.
+        Raises: Exception: whatever MLflow raises where the store cannot be reached; so do the other methods.
         """
-        self._experiment(experiment)
+        if experiment not in self._ready:
+            for run in self._store.runs(experiment, "attributes.status = 'RUNNING'"):
+                self._settle(run)
+            self._ready.add(experiment)
 
-    def mirrored(self, record: Record) -> str | None:
-        """The number of the run in this store, by a mark in its directory; None: not logged since it was computed."""
-        try:
-            mark = json.loads((record.path / MIRRORED).read_bytes())
-            return mark["run"] if mark["uri"] == self.uri else None
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+    def mirrored(self, record: Record, result: dict[str, Any]) -> bool:
+        """Whether the directory's mark says that this result has been logged; asks nobody."""
+        return not self._lost and Mark(record, self._store).ended == _milliseconds(result["ended"])
 
-    def log(self, record: Record, result: dict[str, Any], sweep: str | None) -> None:
-        """Logs a finished run in one batch and marks its directory.
+    def begin(self, record: Record, label: str, sweep: str | None, began: float) -> None:
+        """Shows a run as RUNNING.
+
+        Args:
+            record: its directory.
+            label: its name in MLflow.
+            sweep: name of the sweep under which it is grouped.
+            began: seconds since 1970.
+        """
+        self.prepare(record.experiment)
+        if record.path not in self._begun:
+            self._begun[record.path] = self._create(record, label, sweep, began, {})
+
+    def log(self, record: Record, result: dict[str, Any], sweep: str | None, trust: bool = True) -> None:
+        """Shows a result; in place of the image of an earlier one.
 
         Args:
             record: the run's directory.
             result: its result.
             sweep: name of the sweep under which it is grouped.
-        Raises: Exception: whatever MLflow raises where the store cannot be reached.
+            trust: believe the mark in the directory; otherwise the store is asked.
         """
-        from mlflow.entities import Metric, Param, RunTag
+        self.prepare(record.experiment)  # not below: it claims directories too
+        ended, mark = _milliseconds(result["ended"]), Mark(record, self._store)
+        with mark.claim():  # another sweep may be logging it
+            begun, image = self._begun.pop(record.path, None), mark.run
+            trust = trust and not self._lost
+            if image and mark.ended == ended and (trust or self._store.status(image) == "FINISHED"):
+                if begun:
+                    self._store.delete(begun)
+                return
+            if image:  # of an earlier result, or half made
+                self._store.delete(image)
+            run = self._write(record, result, sweep, begun)
+            mark.set(run, None)
+            self._store.client.set_terminated(run, "FINISHED", ended)
+            mark.set(run, ended)
 
-        experiment = self._experiment(record.experiment)
-        client = self._connect()
-        began, ended = (round(1000 * result[k]) for k in ("began", "ended"))
-        tags = {"identity": record.identity, "mlflow.runName": result["label"], **result["notes"]}
-        tags |= {"commit": result["commit"]} if result.get("commit") else {}
-        if sweep:
-            tags |= {"sweep": sweep, "mlflow.parentRunId": self._parent(record.experiment, sweep)}
-        for old in client.search_runs([experiment], f"tags.identity = '{record.identity}'"):
-            client.delete_run(old.info.run_id)  # a run made anew replaces its mirror image
-        run = client.create_run(experiment, start_time=began).info.run_id
-        metrics = [Metric(k, v, ended, 0) for k, v in result["metrics"].items() if math.isfinite(v)]
-        for row in record.history():
-            step = int(row.pop("epoch", 0))
-            metrics += [Metric(k, v, ended, step) for k, v in row.items() if math.isfinite(v)]
-        params = [Param(k, str(v)) for k, v in flat(result["config"]).items()]
-        client.log_batch(run, metrics[:900], params[:100], [RunTag(k, str(v)) for k, v in tags.items()])
-        for start in range(900, len(metrics), 900):
-            client.log_batch(run, metrics[start : start + 900])
-        for name in ARTIFACTS:
-            client.log_artifact(run, str(record.path / name))
-        client.set_terminated(run, "FINISHED", ended)
-        write(record.path / MIRRORED, json.dumps({"uri": self.uri, "run": run}).encode())
+    def end(self, record: Record, status: str, reason: str) -> None:
+        """Ends a run that was begun without a result.
+
+        Args:
+            record: its directory.
+            status: FAILED or KILLED.
+            reason: one line, shown as a tag.
+        """
+        run = self._begun.pop(record.path, None)
+        if run:
+            self._store.client.set_tag(run, "reason", reason[:TAG])
+            self._store.client.set_terminated(run, status)
 
     def read(self, experiment: str) -> pandas.DataFrame:
         """The finished runs of an experiment, as `mlflow.search_runs` gives them: params.*, metrics.*, tags.*."""
-        self._experiment(experiment)
-        import mlflow
+        return self._store.read(experiment)
 
-        mlflow.set_tracking_uri(self.uri)
-        frame = mlflow.search_runs(experiment_names=[experiment], filter_string="attributes.status = 'FINISHED'")
-        assert not isinstance(frame, list)
-        return frame[frame["tags.identity"].notna()] if "tags.identity" in frame else frame.iloc[:0]
+    def images(self, experiment: str) -> dict[str, list[Run]]:
+        """The finished runs in the store by identity."""
+        found: dict[str, list[Run]] = {}
+        for run in self._store.runs(experiment, "attributes.status = 'FINISHED'"):
+            if "identity" in run.data.tags:
+                found.setdefault(run.data.tags["identity"], []).append(run)
+        return found
 
-    def _connect(self) -> MlflowClient:
-        if self._client is None:
-            for name, value in PATIENCE.items():
-                os.environ.setdefault(name, value)
-            import logging
+    def renew(self, record: Record, result: dict[str, Any], images: list[Run]) -> bool:
+        """Leaves exactly one image of a result.
 
-            from mlflow import MlflowClient
+        Args:
+            record: the run's directory.
+            result: its result.
+            images: of this identity in the store.
+        Returns: whether it had to be logged.
+        """
+        ended, mark = _milliseconds(result["ended"]), Mark(record, self._store)
+        current = [run.info.run_id for run in images if run.info.end_time == ended]
+        for run in images:
+            if run.info.run_id not in current[:1]:
+                self._store.delete(run.info.run_id)
+        if not current:
+            self.log(record, result, result.get("sweep"), trust=False)
+        elif (mark.run, mark.ended) != (current[0], ended):
+            with mark.claim():
+                mark.set(current[0], ended)
+        return not current
 
-            for name in ("alembic", "mlflow"):  # which tell of every table they make
-                logging.getLogger(name).setLevel(logging.WARNING)
-            self._client = MlflowClient(self.uri)
-        return self._client
+    def _create(self, record: Record, label: str, sweep: str | None, began: float, notes: dict[str, str]) -> str:
+        tags = {
+            **notes,
+            "identity": record.identity,
+            "record": str(record.path.absolute()),
+            "host": socket.gethostname(),
+            "mlflow.runName": label[:NAME],
+        }
+        if sweep:
+            tags |= {"sweep": sweep[:TAG], "mlflow.parentRunId": self._store.sweep(record.experiment, sweep)}
+        experiment = self._store.experiment(record.experiment)
+        return self._store.client.create_run(experiment, _milliseconds(began), tags).info.run_id
 
-    def _experiment(self, name: str) -> str:
-        if name not in self._experiments:
-            client = self._connect()
-            found = client.get_experiment_by_name(name)
-            self._experiments[name] = found.experiment_id if found else client.create_experiment(name)
-            if not found:  # the UI otherwise opens in its view for language models
-                client.set_experiment_tag(self._experiments[name], "mlflow.experimentKind", "custom_model_development")
-        return self._experiments[name]
+    def _write(self, record: Record, result: dict[str, Any], sweep: str | None, begun: str | None) -> str:
+        """Everything but the end, in as few transactions as MLflow allows; tags are cheapest when a run is made."""
+        from mlflow.entities import Param, RunTag
 
-    def _parent(self, experiment: str, sweep: str) -> str:
-        """The run that stands for a sweep; made where it is missing."""
-        key = (experiment, sweep)
-        if key not in self._parents:
-            client, number = self._connect(), self._experiment(experiment)
-            sweep = sweep.replace("'", "")  # which MLflow's filter cannot quote
-            query = f"tags.`sweep.parent` = '{sweep}'"
-            found = client.search_runs([number], query, max_results=1)
-            if found:
-                self._parents[key] = found[0].info.run_id
-            else:
-                tags = {"sweep.parent": sweep, "mlflow.runName": f"sweep {sweep}"}
-                run = client.create_run(number, tags=tags).info.run_id
-                client.set_terminated(run, "FINISHED")
-                self._parents[key] = run
-        return self._parents[key]
+        notes = {k: str(v)[:TAG] for k, v in result["notes"].items()}
+        notes |= {"commit": result["commit"]} if result.get("commit") else {}
+        run = begun or self._create(record, result["label"], sweep, result["began"], notes)
+        params = [Param(k, str(v)) for k, v in flat(result["config"]).items()]
+        tags = [RunTag(k, v) for k, v in notes.items()] if begun else []
+        self._store.client.log_batch(run, _metrics(record, result), params, tags)
+        for path in (record.path / name for name in ARTIFACTS):
+            if path.exists():
+                self._store.client.log_artifact(run, str(path))
+        return run
+
+    def _settle(self, run: Run) -> None:
+        """Ends a run that is RUNNING in the store, unless somebody computes or logs it."""
+        tags, client = run.data.tags, self._store.client
+        if "sweep.parent" in tags:
+            client.set_terminated(run.info.run_id)
+        if "record" not in tags:  # not ours
+            return
+        record = Record(Path(tags["record"]))
+        if not record.path.is_dir():
+            if tags.get("host") == socket.gethostname():  # on another machine it may be there
+                client.set_terminated(run.info.run_id, "KILLED")
+            return
+        with Mark(record, self._store).claim():
+            if free(record.path / CLAIM) and self._store.status(run.info.run_id) == "RUNNING":
+                client.set_terminated(run.info.run_id, "KILLED")
 
 
 def sync(runs: Path, mirror: Mirror, experiment: str = "*") -> tuple[int, int]:
-    """Logs every finished run that the store lacks, and every one that was made anew since it was logged.
+    """Makes the store show each finished run directory exactly once, as it is now, and nothing as RUNNING that is not.
+
+    Runs whose directory is elsewhere or gone stay as they are.
 
     Args:
         runs: folder of the run directories.
@@ -146,13 +200,24 @@ def sync(runs: Path, mirror: Mirror, experiment: str = "*") -> tuple[int, int]:
     Raises: Exception: whatever MLflow raises where the store cannot be reached.
     """
     logged = total = 0
-    present: dict[str, set[str]] = {}
-    for record, result in finished(runs, experiment):
-        total += 1
-        if record.experiment not in present:
-            frame = mirror.read(record.experiment)
-            present[record.experiment] = set(frame["run_id"]) if len(frame) else set()
-        if mirror.mirrored(record) not in present[record.experiment]:
-            mirror.log(record, result, result.get("sweep"))
-            logged += 1
+    for folder in sorted(p for p in runs.glob(experiment) if p.is_dir()):
+        mirror.prepare(folder.name)
+        images = mirror.images(folder.name)
+        for record, result in finished(runs, folder.name):
+            total += 1
+            logged += mirror.renew(record, result, images.get(record.identity, []))
     return logged, total
+
+
+def _metrics(record: Record, result: dict[str, Any]) -> list[Metric]:
+    """Final and per-epoch values; MLflow's databases take finite ones only."""
+    from mlflow.entities import Metric
+
+    ended = _milliseconds(result["ended"])
+    history = record.history() if (record.path / "history.csv").exists() else []
+    rows = [(0, result["metrics"]), *((int(row.pop("epoch", 0)), row) for row in history)]
+    return [Metric(k, v, ended, step) for step, row in rows for k, v in row.items() if math.isfinite(v)]
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(1000 * seconds)

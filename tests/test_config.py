@@ -88,6 +88,7 @@ class TestRanges:
             ("data.crop", 0, "a number above 0 to 1"),
             ("data.crop", 1.1, "a number above 0 to 1"),
             ("data.splits", "joint", "disjoint | shared"),
+            ("data.augment", "crop", "none | flip"),
             ("experiment.picture", 7, "an integer from 8 to 512"),
             ("experiment.background", "white", "mean | black"),
             ("experiment.pooling", "median", "max | avg | released"),
@@ -283,9 +284,9 @@ def options(model, name):
 
 
 class TestIdentity:
-    @pytest.mark.parametrize("optim", ["sgd", "probe"])
-    def test_every_scientific_key_and_no_other_changes_the_identity(self, raw, optim):
-        composed = raw(f"optim={optim}", "init=frozen-pretrained", "init.checkpoint=w.pth", "data.root=here")
+    @pytest.mark.parametrize("choice", ["optim=sgd", "optim=probe", "experiment=leak_distance"])
+    def test_every_scientific_key_and_no_other_changes_the_identity(self, raw, choice):
+        composed = raw(choice, "init=frozen-pretrained", "init.checkpoint=w.pth", "data.root=here")
         base = identity(scientific(validate(composed), {}))
         tried = set()
         for key in leaves(composed):
@@ -296,8 +297,10 @@ class TestIdentity:
             same = identity(scientific(other, {})) == base
             assert same == (key in CIRCUMSTANCES), key
         alone = {"experiment.name", "optim.name", "data.crop"}  # one choice, or another section's keys
-        if optim == "probe":
+        if choice != "optim=sgd":
             alone |= {"init.name", "init.batchnorm"}  # what a probe needs
+        if choice == "experiment=leak_distance":
+            alone |= {"experiment.border_as", "border", "data.splits"}  # of which it has one each
         assert set(leaves(composed)) - tried <= alone
 
     def test_the_contents_behind_a_path_count(self, config):

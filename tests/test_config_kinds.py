@@ -10,7 +10,7 @@ from equivariance.errors import UserError
 def test_an_experiment_brings_what_it_needs(config, name):
     found = config(f"experiment={name}")
     assert type(found) is KINDS[name]
-    assert name == "quadrant" or found.arch.name == found.data.name == name
+    assert name in ("quadrant", "leak_distance") or found.arch.name == found.data.name == name
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,20 @@ def test_an_experiment_brings_what_it_needs(config, name):
         (["experiment=impulse", "experiment.tap=left"], "experiment.tap=left: allowed: top-left | centre"),
         (["experiment=red_green", "experiment.shifts=19"], "experiment.shifts=19: allowed: an integer from 16 to 18"),
         (["experiment=red_green", "data.test=1"], "data.test=1: allowed: an integer from 2 to 4000"),
+        (["experiment=leak_distance", "border=16"], "border=16: allowed: 0 with experiment=leak_distance"),
+        (["experiment=leak_distance", "experiment.border_as=padding"], "experiment.border_as=padding: allowed: pixels"),
+        (
+            ["experiment=leak_distance", "experiment.resolution=0"],
+            "experiment.resolution=0: allowed: an integer from 1",
+        ),
+        (
+            ["experiment=leak_distance", "experiment.confidence=1.0"],
+            "experiment.confidence=1.0: allowed: a number from",
+        ),
+        (["experiment=leak_distance", "init=scratch"], "optim=probe: needs features that do not change"),
+        (["experiment=leak_distance", "arch=rook"], "arch.library=controlled: allowed: equivariance | torchvision"),
+        (["experiment=leak_distance", "data.splits=shared"], "data.splits=shared: allowed: disjoint with experiment"),
+        (["+experiment.limit=64"], "experiment.limit: no such key"),
         (["data=rook"], "data.name=rook: allowed: photos | folder | imagenet with experiment=quadrant"),
         (["arch=rook"], "arch.library=controlled: allowed: equivariance | torchvision"),
         (["optim=adadelta"], "optim.name=adadelta: allowed: 'sgd', 'probe' with experiment=quadrant"),
@@ -41,6 +55,16 @@ def test_what_belongs_to_another_experiment_is_refused(config, overrides, said):
         config(*overrides)
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
+
+
+def test_the_leak_distance_takes_the_quadrant_task_and_a_converged_probe(config):
+    quadrant, found = config("optim=probe"), config("experiment=leak_distance")
+    task = {"picture", "canvas", "background", "pooling", "border_as"}
+    assert found.experiment.model_dump(include=task) == quadrant.experiment.model_dump(include=task)
+    assert found.optim == quadrant.optim
+    assert config("experiment=leak_distance", "init=scratch", "optim=sgd").optim.name == "sgd"
+    released = config("experiment=leak_distance", "protocol=released", "optim=sgd", "data.splits=disjoint")
+    assert (released.experiment.border_as, released.experiment.pooling) == ("pixels", "released")
 
 
 def test_the_protocol_chooses_by_named_values(config):

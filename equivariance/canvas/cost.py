@@ -1,6 +1,5 @@
 """What a network costs on a canvas and on the ordinary tensor, and so which of the two to run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +59,17 @@ def cost(network: nn.Module, canvas: Canvas) -> Cost:
     Raises:
         CanvasUnsupported: the network has an op with no exact form on a canvas.
     """
-    state = {name: t.detach().to("meta") for name, t in (*network.named_parameters(), *network.named_buffers())}
-    hollow = canvas.to("meta")
     dense = torch.empty(canvas.shape, dtype=canvas.dtype, device="meta")
-    run: Callable[[Tensor], object] = lambda batch: functional_call(network, state, (batch,))  # noqa: E731
     device = next((t.device.type for t in network.parameters()), canvas.device.type)
-    return Cost(_work(run, dense), _work(run, hollow), device)
+    return Cost(work(network, dense), work(network, canvas.to("meta")), device)
+
+
+def work(network: nn.Module, batch: Tensor) -> Work:
+    """Counts one forward pass over a batch on the meta device, dense or canvas; the network may lie anywhere."""
+    state = {name: t.detach().to("meta") for name, t in (*network.named_parameters(), *network.named_buffers())}
+    with torch.no_grad(), FlopCounterMode(display=False) as flops, _CallCounter() as counter:
+        functional_call(network, state, (batch,))
+    return Work(flops.get_total_flops() // 2, counter.calls)
 
 
 def cheaper(network: nn.Module, canvas: Canvas) -> Tensor:
@@ -87,9 +91,3 @@ class _CallCounter(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.calls += 1
         return func(*args, **(kwargs or {}))
-
-
-def _work(run: Callable[[Tensor], object], batch: Tensor) -> Work:
-    with torch.no_grad(), FlopCounterMode(display=False) as flops, _CallCounter() as counter:
-        run(batch)
-    return Work(flops.get_total_flops() // 2, counter.calls)

@@ -64,3 +64,8 @@ def normalised(background: str, mean: list[float], std: list[float]) -> tuple[fl
         return 0.0, 0.0, 0.0
     red, green, blue = (-m / s for m, s in zip(mean, std, strict=True))
     return red, green, blue
+
+
+def with_mirrored(pictures: Tensor) -> Tensor:
+    """Pictures [n, 3, h, w], then each mirrored left-right: [2n, 3, h, w]."""
+    return torch.cat([pictures, pictures.flip(3)])

@@ -1,4 +1,4 @@
-"""One module an experiment, each with run(config, device) -> Result."""
+"""One module an experiment, each with run(config, device, report) -> Result."""
 
 from __future__ import annotations
 
@@ -9,29 +9,34 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from equivariance.errors import UserError
-from equivariance.experiments import impulse, quadrant, red_green, rook
+from equivariance.experiments import impulse, leak_distance, quadrant, red_green, rook
 from equivariance.experiments.result import Result
+from equivariance.train import Report, unheard
 
 if TYPE_CHECKING:
     from equivariance.config import Config
 
 # Each takes the config of its own kind (equivariance/config_kinds.py).
-EXPERIMENTS: dict[str, Callable[[Any, torch.device], Result]] = {
+EXPERIMENTS: dict[str, Callable[[Any, torch.device, Report], Result]] = {
     "quadrant": quadrant.run,
+    "leak_distance": leak_distance.run,
     "impulse": impulse.run,
     "rook": rook.run,
     "red_green": red_green.run,
 }
 
 
-def run(config: Config) -> Result:
+def run(config: Config, report: Report = unheard) -> Result:
     """Computes one run on its device, deterministically for a given seed.
 
+    Args:
+        config: validated.
+        report: told each epoch's row.
     Raises: UserError: the device is not there, or what the experiment cannot have.
     """
     device = pick_device(config.device)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    result = EXPERIMENTS[config.experiment.name](config, device)
+    result = EXPERIMENTS[config.experiment.name](config, device, report)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return replace(result, notes={"device": name, **result.notes})
 
@@ -43,13 +48,16 @@ def outlook(configs: list[Config]) -> tuple[int, float]:
         configs: the runs.
     Returns: How many of them are certified and need no computing, and about how many seconds the others take.
     """
-    from equivariance.config import QuadrantConfig
+    from equivariance.config import LocationConfig
+    from equivariance.config_kinds import LeakDistanceConfig
     from equivariance.experiments.estimate import seconds
+    from equivariance.experiments.structure import certified
 
-    known = [c for c in configs if isinstance(c, QuadrantConfig)]
-    proved = [quadrant.certified(c) for c in known]
-    costly = [c for c, proof in zip(known, proved, strict=True) if not proof]
-    return sum(proved), seconds(costly, pick_device(costly[0].device)) if costly else 0.0
+    known = [c for c in configs if isinstance(c, LocationConfig)]
+    tried = [leak_distance.expected(c) if isinstance(c, LeakDistanceConfig) else [c] for c in known]
+    costly = [[c for c in borders if not certified(c)] for borders in tried]
+    time = seconds([c for borders in costly for c in borders], pick_device(known[0].device)) if known else 0.0
+    return sum(not borders for borders in costly), time
 
 
 def pick_device(wish: str) -> torch.device:

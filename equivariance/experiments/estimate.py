@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from equivariance.experiments.engine import choose, forward_seconds
-from equivariance.experiments.quadrant import network, place
+from equivariance.experiments.quadrant import network
+from equivariance.experiments.structure import place
 
 if TYPE_CHECKING:
     import torch
 
-    from equivariance.config import QuadrantConfig as Config
+    from equivariance.config import LocationConfig as Config
 
 log = logging.getLogger(__name__)
 # A training step costs about this many forward passes.
@@ -29,7 +30,7 @@ def seconds(configs: list[Config], device: torch.device) -> float:
     as nothing.
 
     Args:
-        configs: quadrant runs that are neither finished nor certified.
+        configs: runs at one border each, neither finished nor certified.
         device: where they will be computed.
     Returns: seconds.
     """
@@ -69,10 +70,11 @@ def _features(config: Config) -> str:
 
 def _passes(config: Config) -> float:
     """Forward passes of one picture at both places that a run costs."""
+    training = 2 if config.data.augment == "flip" else 1
     if config.init.fixed:
-        return SPLITS * config.data.pictures
+        return (SPLITS - 1 + training) * config.data.pictures
     assert config.optim.name == "sgd"
-    return config.optim.epochs * (STEP + 1) * config.data.pictures
+    return config.optim.epochs * (STEP * training + 1) * config.data.pictures
 
 
 def _forward(config: Config, device: torch.device) -> float:

@@ -14,17 +14,19 @@ from equivariance.data.impulse import images
 from equivariance.experiments.result import Result
 from equivariance.models.classifier import FeatureMap
 from equivariance.models.controlled import rook
+from equivariance.train import Report, unheard
 
 if TYPE_CHECKING:
     from equivariance.config_kinds import ImpulseConfig
 
 
-def run(config: ImpulseConfig, device: torch.device) -> Result:
+def run(config: ImpulseConfig, device: torch.device, report: Report = unheard) -> Result:
     """Applies the filter to both images.
 
     Args:
         config: a validated run of this experiment.
         device: where to compute.
+        report: not used: nothing is trained.
     Returns: `class_1` and `class_2`, the largest response to each image; `side`, of the feature map, in pixels;
         accuracy, 1 if the two differ and else 0.5. In `maps.csv` the responses: class, row, column, value.
     """

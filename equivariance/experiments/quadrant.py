@@ -5,27 +5,44 @@ Source: Kayhan & van Gemert 2020, section 3.1.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from equivariance import theory
 from equivariance.data import SPLITS, load_pictures
-from equivariance.data.quadrant import Quadrant, normalised
+from equivariance.data.quadrant import Quadrant, with_mirrored
 from equivariance.experiments.engine import as_input, choose
 from equivariance.experiments.features import cached
 from equivariance.experiments.result import Result
-from equivariance.models import Classifier, build, hollow, train_mode
-from equivariance.train import Examples, evaluate, fit, fit_probe
+from equivariance.experiments.structure import certified, gmacs, move_border_into_padding, place
+from equivariance.models import Classifier, build, train_mode
+from equivariance.train import Examples, Report, Row, evaluate, fit, fit_probe, unheard
 
 if TYPE_CHECKING:
-    from equivariance.config import QuadrantConfig as Config
+    from equivariance.config import LocationConfig as Config
 
 
-def run(config: Config, device: torch.device) -> Result:
+@dataclass(frozen=True)
+class Fitted:
+    """What training leaves.
+
+    Args:
+        trained: the whole network, or the head alone where the rest is frozen.
+        examples: for each split, what `trained` takes: images, or frozen features.
+        history: a row an epoch.
+        engine: `canvas` or `dense`.
+    """
+
+    trained: nn.Module
+    examples: dict[str, Examples]
+    history: list[Row]
+    engine: str
+
+
+def run(config: Config, device: torch.device, report: Report = unheard) -> Result:
     """Trains a two-class network, or a head on frozen features, and tests it on unseen pictures.
 
     Where no unit can see picture and edge at once, the accuracy is proved and nothing is computed.
@@ -33,19 +50,52 @@ def run(config: Config, device: torch.device) -> Result:
     Args:
         config: a validated run of this experiment.
         device: where to compute.
-    Returns: Test accuracy, loss and margin, and a history row an epoch; a certified run has its accuracy alone.
+        report: told each epoch's row.
+    Returns: Test accuracy, loss and margin, and a history row an epoch; a certified run has its accuracy alone. `gmacs`
+        is what an image costs a plain dense forward pass, in 10⁹ multiply-adds, whatever engine computed it.
     Raises: UserError: pictures or weights that cannot be had.
     """
+    known = {"n": 2.0 * config.data.pictures, "gmacs": gmacs(config)}
     if certified(config):
-        return Result({"accuracy": 0.5, "n": 2.0 * config.data.pictures}, [], {}, {"certified": "yes"})
-    splits = load_pictures(config.data, config.experiment.picture)
-    arch = config.arch
+        return Result({"accuracy": 0.5, **known}, [], {}, {"certified": "yes"})
+    pictures, notes = load(config, device)
+    fitted = learn(config, network(config, device, pictures["train"]), pictures, report)
+    trained, examples = fitted.trained, fitted.examples["test"]
+    test = evaluate(trained, examples, config.optim.batch if config.optim.name == "sgd" else 1024)
+    return Result(
+        metrics={"accuracy": test.accuracy, "loss": test.loss, "margin": test.margin, **known},
+        history=fitted.history,
+        weights={name: tensor.detach().cpu() for name, tensor in trained.state_dict().items()},
+        notes={"engine": fitted.engine, **notes},
+    )
+
+
+def load(config: Config, device: torch.device) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The run's pictures and what is to be noted of them.
+
+    Returns: For each split, float [n, 3, picture, picture], normalised; and the names of those skipped, if any.
+    Raises: UserError: pictures that cannot be had.
+    """
+    splits, arch = load_pictures(config.data, config.experiment.picture), config.arch
     pictures = {
         split: splits.tensor(split, arch.mean, arch.std).to(device, memory_format=torch.channels_last)
         for split in SPLITS
     }
-    task, model = place(config), network(config, device, pictures["train"])
-    frozen = config.init.fixed
+    return pictures, {"skipped": "; ".join(splits.skipped)} if splits.skipped else {}
+
+
+def learn(config: Config, model: Classifier, pictures: dict[str, Tensor], report: Report = unheard) -> Fitted:
+    """Trains a network, or its head on frozen features, at the config's border.
+
+    Args:
+        config: a validated run.
+        model: changed in place.
+        pictures: of each split, as from `load`.
+        report: told each epoch's row.
+    """
+    task, frozen = place(config), config.init.fixed
+    if config.data.augment == "flip":  # after calibration: the network is the same with and without
+        pictures = pictures | {"train": with_mirrored(pictures["train"])}
     model.train(not frozen)
     engine = choose(config.engine, model, task)
     if frozen:
@@ -55,39 +105,7 @@ def run(config: Config, device: torch.device) -> Result:
     else:
         examples = {s: _images(task, pictures[s], engine) for s in SPLITS}
     trained: nn.Module = model.head if frozen else model
-    history = _fit(config, model, trained, examples, frozen)
-    test = evaluate(trained, examples["test"], config.optim.batch if config.optim.name == "sgd" else 1024)
-    notes = {"engine": engine} | ({"skipped": "; ".join(splits.skipped)} if splits.skipped else {})
-    return Result(
-        metrics={"accuracy": test.accuracy, "loss": test.loss, "margin": test.margin, "n": float(test.n)},
-        history=history,
-        weights={name: tensor.detach().cpu() for name, tensor in trained.state_dict().items()},
-        notes=notes,
-    )
-
-
-def certified(config: Config) -> bool:
-    """Whether theory alone says 50 %: no weights could do better, so nothing needs training."""
-    geometry = (config.experiment.border_as, config.border)
-    return _certified(config.arch.model_dump_json(), config.conv.rule, geometry, place(config))
-
-
-@lru_cache(4096)
-def _certified(arch: str, conv: str, geometry: tuple[str, int], task: Quadrant) -> bool:
-    from equivariance.config import Arch
-
-    edgeless = conv == "unbounded"  # grows like full convolution, but nothing lies beyond an edge
-    model = hollow(Arch.model_validate_json(arch), "full" if edgeless else conv)
-    _move_border_into_padding(model, *geometry)
-    return theory.certified(model, task, edgeless)
-
-
-def place(config: Config) -> Quadrant:
-    """The geometry of a run's images."""
-    experiment, arch = config.experiment, config.arch
-    border = config.border if experiment.border_as == "pixels" else 0
-    background = normalised(experiment.background, arch.mean, arch.std)
-    return Quadrant(experiment.picture, experiment.canvas, border, background, config.tolerance)
+    return Fitted(trained, examples, _fit(config, model, trained, examples, report), engine)
 
 
 def network(config: Config, device: torch.device, pictures: Tensor | None = None) -> Classifier:
@@ -104,7 +122,7 @@ def network(config: Config, device: torch.device, pictures: Tensor | None = None
     model.feature_map.background = place(config).background
     if pictures is not None and config.init.name == "frozen-random" and config.init.fixed:
         calibrate(model, place(config), pictures)
-    _move_border_into_padding(model, config.experiment.border_as, config.border)
+    move_border_into_padding(model, config.experiment.border_as, config.border)
     return model
 
 
@@ -136,17 +154,17 @@ def calibrate(model: Classifier, task: Quadrant, pictures: Tensor) -> None:
 
 
 def _fit(
-    config: Config, model: Classifier, trained: nn.Module, examples: dict[str, Examples], frozen: bool
-) -> list[dict[str, float]]:
+    config: Config, model: Classifier, trained: nn.Module, examples: dict[str, Examples], report: Report
+) -> list[Row]:
     if config.optim.name == "probe":
         train = examples["train"]
         everything = torch.arange(len(train), device=train.labels.device)
         return [fit_probe(model.head, train.inputs(everything), train.labels, config.optim)]
 
     def to_train_mode() -> nn.Module:
-        return trained.train() if frozen else train_mode(model, config.init)
+        return trained.train() if config.init.fixed else train_mode(model, config.init)
 
-    return fit(trained, examples["train"], examples["validation"], config.optim, config.seed, to_train_mode)
+    return fit(trained, examples["train"], examples["validation"], config.optim, config.seed, to_train_mode, report)
 
 
 def _labels(pictures: Tensor) -> Tensor:
@@ -157,10 +175,3 @@ def _labels(pictures: Tensor) -> Tensor:
 def _images(task: Quadrant, pictures: Tensor, engine: str) -> Examples:
     labels = _labels(pictures)
     return Examples(labels, lambda i: as_input(task.images(pictures[i % len(pictures)], labels[i]), engine))
-
-
-def _move_border_into_padding(model: nn.Module, border_as: str, border: int) -> None:
-    """The released way to add a border: as the padding of the first convolution; 0 leaves it."""
-    if border_as == "padding" and border:
-        first = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
-        first.padding = (border, border)

@@ -17,7 +17,7 @@ from equivariance.early_stopping import fit_adadelta
 from equivariance.experiments.result import Result
 from equivariance.models.controlled import controlled
 from equivariance.models.patches import OncePerPatch, patches
-from equivariance.train import Examples, evaluate
+from equivariance.train import Examples, Report, evaluate, unheard
 
 if TYPE_CHECKING:
     from equivariance.config_kinds import RedGreenConfig
@@ -27,12 +27,13 @@ SWAPPED = 16  # rows: class 0 moved down and class 1 up by so much stand at each
 INVARIANT = {"full": None, "unbounded": None, "circular": SIDE}
 
 
-def run(config: RedGreenConfig, device: torch.device) -> Result:
+def run(config: RedGreenConfig, device: torch.device, report: Report = unheard) -> Result:
     """Trains on boxes whose height gives the class away, and tests at every height up to the other class's.
 
     Args:
         config: a validated run of this experiment.
         device: where to compute.
+        report: told each epoch's row.
     Returns: `shift_0`, `shift_1`, … accuracy with class 0 moved down and class 1 up by so many rows; `similar` and
         `dissimilar`, those at 0 and 16; accuracy, loss and margin are `similar`'s. `ceiling` is the best accuracy that
         any network of this shape can have on fresh images, for the types that do not see the boundary.
@@ -48,7 +49,7 @@ def run(config: RedGreenConfig, device: torch.device) -> Result:
 
     splits = deal(config.data)
     train, validation = (examples(splits[split]) for split in SPLITS[:2])
-    history = fit_adadelta(model, train, validation, config.optim, config.seed)
+    history = fit_adadelta(model, train, validation, config.optim, config.seed, report)
     scores = [
         evaluate(model, examples(splits["test"], shift), config.optim.batch)
         for shift in range(config.experiment.shifts + 1)

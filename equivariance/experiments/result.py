@@ -15,7 +15,7 @@ class Result:
 
     Args:
         metrics: final numbers by name: test accuracy in [0, 1], loss in nats, margin, n.
-        history: a row an epoch.
+        history: a row an epoch, or a border tried.
         weights: what was trained, by parameter name.
         notes: facts about the run that are not numbers: device, engine, skipped pictures.
         files: further files for the run's directory, by name.

@@ -18,7 +18,7 @@ from equivariance.models import Classifier
 from equivariance.models.controlled import controlled
 from equivariance.models.patches import OncePerPatch, patches
 from equivariance.progress import track
-from equivariance.train import Examples, Row, evaluate, one_epoch
+from equivariance.train import Examples, Report, Row, evaluate, one_epoch, unheard
 
 if TYPE_CHECKING:
     from equivariance.config_controls import PlainSgd
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 KEPT_ALL, KEPT_EVERY = 40, 10
 
 
-def run(config: RookConfig, device: torch.device) -> Result:
+def run(config: RookConfig, device: torch.device, report: Report = unheard) -> Result:
     """Trains on both images, in turn, and tests on both.
 
     Args:
         config: a validated run of this experiment.
         device: where to compute.
+        report: told each epoch's row.
     Returns: accuracy, loss and margin on both images after training, a history row an epoch, and in `training.npz`
         the filter and both feature maps as training went on: epoch [e], filter [e, k, k], maps [e, 2, rows, columns].
     """
@@ -44,7 +45,7 @@ def run(config: RookConfig, device: torch.device) -> Result:
     inputs = pixels.__getitem__ if dense else patches(pixels, classifier).of
     film = Film(classifier, pixels)
     examples = Examples(torch.arange(2, device=device), inputs)
-    history = _fit(model, examples, config.optim, film)
+    history = _fit(model, examples, config.optim, film, report)
     test = evaluate(model, examples, 2)
     return Result(
         {"accuracy": test.accuracy, "loss": test.loss, "margin": test.margin, "n": 2.0},
@@ -87,7 +88,7 @@ class Film:
         return file.getvalue()
 
 
-def _fit(model: nn.Module, examples: Examples, optim: PlainSgd, film: Film) -> list[Row]:
+def _fit(model: nn.Module, examples: Examples, optim: PlainSgd, film: Film, report: Report) -> list[Row]:
     """Trains in place, in the order of the classes; a row an epoch scores the model after it."""
     optimiser = torch.optim.SGD(model.parameters(), lr=optim.lr, momentum=optim.momentum)
     order, rows = torch.arange(len(examples)), []
@@ -99,4 +100,5 @@ def _fit(model: nn.Module, examples: Examples, optim: PlainSgd, film: Film) -> l
         film.expose(epoch)
         rows.append({"epoch": float(epoch), "train_loss": trained.loss, "train_accuracy": trained.accuracy})
         rows[-1] |= {"test_loss": after.loss, "test_accuracy": after.accuracy, "test_margin": after.margin}
+        report(rows[-1])
     return rows

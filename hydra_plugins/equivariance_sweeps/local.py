@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
@@ -12,6 +13,9 @@ from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+
+if TYPE_CHECKING:
+    from sweeps.pool import Limits
 
 
 def composed(loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[Sequence[str]]) -> list[DictConfig]:
@@ -40,16 +44,27 @@ def composed(loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[S
 
 @dataclass
 class LocalConf:
-    """Settings of the local launcher: none yet."""
+    """Settings of the local launcher; their meaning is in `sweeps.pool.Limits`."""
 
     _target_: str = "hydra_plugins.equivariance_sweeps.local.LocalLauncher"
+    workers: int | None = None  # at once; null: one a GPU slot, or one a core where there is no GPU
+    slots_per_gpu: int = 1  # workers that share a GPU
+    retries: int = 1  # further attempts at a run that failed
+    timeout: float | None = None  # seconds that an attempt may take
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="local", node=LocalConf, provider="equivariance")
 
 
 class LocalLauncher(Launcher):
-    """Runs a sweep on this machine."""
+    """Runs a sweep on this machine.
+
+    Args:
+        settings: see `LocalConf`.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keeps what composing needs."""
@@ -58,11 +73,30 @@ class LocalLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Composes all jobs and hands them to the sweep.
 
-        Raises: SystemExit: some run failed.
+        Raises: SystemExit: some run failed. UserError: a value that is not allowed.
         """
         from equivariance.run import sweep
 
         setup_globals()
-        name = " ".join(str(override) for override in self.config.hydra.overrides.task)
-        sweep(composed(self.hydra_context.config_loader, self.config, job_overrides), name)
+        configs = composed(self.hydra_context.config_loader, self.config, job_overrides)
+        sweep(configs, sweep_name(self.config), self.limits())
         return [JobReturn(overrides=list(o), status=JobStatus.COMPLETED) for o in job_overrides]
+
+    def limits(self) -> "Limits":
+        """The settings, checked.
+
+        Raises: UserError: a value out of range.
+        """
+        from equivariance.errors import UserError
+        from sweeps.pool import Limits
+
+        for key, least in (("workers", 1), ("slots_per_gpu", 1), ("retries", 0), ("timeout", 1e-3)):
+            value = self.settings[key]
+            if value is not None and value < least:
+                raise UserError(f"hydra.launcher.{key}={value}: allowed: {least:g} or more")
+        return Limits(**self.settings)
+
+
+def sweep_name(config: DictConfig) -> str:
+    """What a sweep without a name is called: its overrides."""
+    return " ".join(str(override) for override in config.hydra.overrides.task)

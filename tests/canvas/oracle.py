@@ -8,7 +8,11 @@ Where dense loses six digits so, no number is right and the case says nothing (`
 """
 
 import copy
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +94,35 @@ def outcome(network: nn.Module, scene: Scene, on_canvas: bool, backward: bool = 
             _functional(values).backward()
         result.gradients = [_gradient(p) for p in (pictures, *network.parameters())]
     return result
+
+
+@contextmanager
+def spilled(folder: Path, least: int = 2**22) -> Iterator[None]:
+    """Keeps what the backward pass needs on disk: dense BagNet-33 at border 256 would want 30 GB of memory.
+
+    Args:
+        folder: where; each file goes when it has been read.
+        least: tensors with fewer entries stay in memory.
+    """
+    numbers = itertools.count()
+
+    def pack(tensor: Tensor) -> Tensor | tuple[Path, torch.Size, torch.dtype]:
+        if tensor.numel() < least:
+            return tensor
+        path = folder / f"{next(numbers)}.saved"
+        tensor.detach().contiguous().numpy().tofile(path)
+        return path, tensor.shape, tensor.dtype
+
+    def unpack(saved: Tensor | tuple[Path, torch.Size, torch.dtype]) -> Tensor:
+        if isinstance(saved, Tensor):
+            return saved
+        path, shape, dtype = saved
+        tensor = torch.from_file(str(path), size=shape.numel(), dtype=dtype).view(shape)
+        path.unlink()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        yield
 
 
 def assert_equal(network: nn.Module, scene: Scene, backward: bool = True, jitters: int = 3) -> None:

@@ -1,5 +1,6 @@
 """Published networks, unmodified: feature map, statistics and gradients on the canvas are those of dense PyTorch."""
 
+import contextlib
 import functools
 
 import pytest
@@ -10,7 +11,7 @@ from equivariance.canvas import Canvas, CanvasUnsupported
 from equivariance.models.classifier import FeatureMap
 from equivariance.models.trunk import trunk
 
-from .oracle import assert_equal, opened, outcome, randomise, relative_error, scene
+from .oracle import assert_equal, opened, outcome, randomise, relative_error, scene, spilled
 
 ARCHS = ["resnet18", "resnet34", "resnet50", "densenet121", "bagnet33", "squeezenet1_0", "mobilenet_v2", "vgg11_bn"]
 ARCHS += ["convnext_tiny", "googlenet"]
@@ -49,6 +50,7 @@ def grid(fast):
     ]
 
 
+@pytest.mark.timeout(1800)  # the dense side of the largest borders takes minutes
 @pytest.mark.parametrize(("arch", "conv", "border"), grid(FAST_EVAL))
 def test_eval(arch, conv, border):
     net, x = network(arch, conv).eval(), scene(border, n=1)
@@ -59,9 +61,20 @@ def test_eval(arch, conv, border):
         assert relative_error(found.mean((2, 3)), wanted.mean((2, 3))) < 1e-10
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("arch", "conv", "border"), grid(FAST_TRAIN))
-def test_train(arch, conv, border):
-    assert_equal(network(arch, conv).train(), scene(border, n=1), jitters=1)
+def test_train(arch, conv, border, tmp_path):
+    with spilled(tmp_path) if border > 64 else contextlib.nullcontext():
+        assert_equal(network(arch, conv).train(), scene(border, n=1), jitters=1)
+
+
+def test_what_is_spilled_to_disk_changes_no_gradient(tmp_path):
+    net = network("squeezenet1_0", "same").train()
+    wanted = outcome(net, scene(0, n=1), False)
+    with spilled(tmp_path, least=100):
+        found = outcome(net, scene(0, n=1), False)
+    assert all(torch.equal(f, w) for f, w in zip(found.gradients, wanted.gradients, strict=True))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2", pytest.param("densenet121", marks=pytest.mark.slow)])

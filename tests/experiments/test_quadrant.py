@@ -146,6 +146,36 @@ class TestRepetition:
         assert run("optim=probe", "seed=0").metrics != run("optim=probe", "seed=1").metrics
 
 
+class TestAugmentation:
+    def test_flip_adds_each_training_picture_mirrored_and_touches_nothing_else(self, run, config, models, workdir):
+        plain = run("optim=probe")
+        kept = set(workdir.glob("runs/.features/*"))
+        flipped = run("optim=probe", "data.augment=flip")
+        assert len(set(workdir.glob("runs/.features/*")) - kept) == 1  # validation and test share what was kept
+        assert flipped.metrics["n"] == plain.metrics["n"]
+        assert flipped.history != plain.history
+        (_, one), (_, other) = models()
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+    @pytest.mark.parametrize("choices", [("optim=probe",), ("init=scratch", "optim.epochs=1")])
+    def test_mirrored_pictures_lie_where_the_others_do(self, config, workdir, choices):
+        found = config(*TINY, "data.augment=flip", "engine=dense", *choices)
+        pictures, _ = quadrant.load(found, torch.device("cpu"))
+        fitted = quadrant.learn(found, quadrant.network(found, torch.device("cpu")), pictures)
+        train = fitted.examples["train"]
+        assert train.labels.tolist() == [0] * 4 + [1] * 4
+        assert [len(fitted.examples[s]) for s in ("validation", "test")] == [4, 4]
+        if found.init.fixed:
+            return
+        images, source = train.inputs(torch.arange(8)), pictures["train"]
+        for number, image in enumerate(images):
+            start = 32 * (number // 4)
+            shown = image[:, start : start + 24, start : start + 24]
+            picture = source[number % 2]
+            assert torch.equal(shown, picture.flip(2) if number % 4 > 1 else picture)
+            assert image.abs().sum() == pytest.approx(picture.abs().sum())
+
+
 class TestTheory:
     """Science 4.7: a leak needs a unit that sees picture and edge at once."""
 

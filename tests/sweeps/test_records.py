@@ -44,13 +44,11 @@ def test_a_copied_directory_is_not_taken_for_another_run(tmp_path):
 
 def test_a_new_start_keeps_the_old_result_until_a_new_one_replaces_it(tmp_path):
     record, _ = finished_run(tmp_path)
-    write(record.path / "mirrored.json", b"{}")
     old = record.result()
     record.start("border: 1\n")
     assert record.result() == old
     record.finish([], {"metrics": {"accuracy": 0.25}})
     assert record.result()["metrics"] == {"accuracy": 0.25}
-    assert not (record.path / "mirrored.json").exists()
     assert (record.path / "config.yaml").read_text() == "border: 1\n"
 
 

@@ -1,13 +1,13 @@
-"""MLflow mirrors the run directories: what it shows, how it groups, how it is rebuilt, what its failure costs."""
+"""MLflow mirrors the run directories: what it shows, how it groups, what replaces what."""
 
+import json
 import shutil
-import subprocess
-import sys
-import time
 
 import pytest
 
-from sweeps.tracking import Mirror, sync
+from sweeps.records import Record
+from sweeps.tracking import Mirror
+from tests.sweeps.images import expected, ids, shown
 from tests.sweeps.runs import finished_run
 
 
@@ -34,6 +34,7 @@ def test_a_run_shows_params_metrics_and_tags(mirror, workdir):
     assert row["metrics.n"] == 64
     assert row["metrics.margin"] == 0.1
     assert row["tags.identity"] == record.identity
+    assert row["tags.record"] == str(record.path)
     assert row["tags.commit"] == "abc"
     assert row["tags.device"] == "cpu"
     assert row["status"] == "FINISHED"
@@ -49,33 +50,127 @@ def test_each_epoch_and_both_files_are_there(mirror, workdir):
     assert {a.path for a in client(mirror).list_artifacts(run)} == {"config.yaml", "history.csv"}
 
 
+def test_a_directory_of_which_only_the_result_was_copied_is_logged(mirror, workdir):
+    record, result = finished_run(workdir / "runs")
+    (record.path / "history.csv").unlink()
+    (record.path / "config.yaml").unlink()
+    mirror.log(record, result, None)
+    assert list(mirror.read("quadrant")["metrics.accuracy"]) == [0.75]
+
+
 def test_runs_of_a_sweep_hang_below_one_parent(mirror, workdir):
     for border in (0, 16):
-        mirror.log(*finished_run(workdir / "runs", border=border, sweep="grid"), "grid")
-    Mirror(None).log(*finished_run(workdir / "runs", border=32, sweep="grid"), "grid")  # another process goes on
+        mirror.log(*finished_run(workdir / "runs", border=border, sweep="it's"), "it's")
+    Mirror(None).log(*finished_run(workdir / "runs", border=32, sweep="it's"), "it's")  # another process goes on
     mirror.log(*finished_run(workdir / "runs", border=64), None)
     frame = mirror.read("quadrant").set_index("params.border")
     assert len(frame) == 4  # the parent is no run of its own
     parents = frame["tags.mlflow.parentRunId"]
     assert parents["0"] == parents["16"] == parents["32"]
-    assert client(mirror).get_run(parents["0"]).data.tags["mlflow.runName"] == "sweep grid"
-    assert frame["tags.sweep"]["0"] == "grid"
+    assert client(mirror).get_run(parents["0"]).data.tags["mlflow.runName"] == "sweep its"
+    assert frame["tags.sweep"]["0"] == "it's"
     assert not isinstance(parents["64"], str)
 
 
-def test_a_run_made_anew_replaces_its_image(mirror, workdir):
+def test_a_run_is_shown_while_it_runs_and_completed_in_place(mirror, workdir, store):
+    record, result = finished_run(workdir / "runs", sweep="grid")
+    mirror.begin(record, "a label", "grid", 1_600_000_000.0)
+    mirror.begin(record, "a label", "grid", 1_600_000_000.0)  # its second try
+    (running,) = ids(store, "RUNNING")
+    info = client(mirror).get_run(running)
+    assert (info.info.run_name, info.info.start_time) == ("a label", 1_600_000_000_000)
+    mirror.log(record, result, "grid")
+    assert ids(store, "RUNNING") == []
+    assert running in ids(store, "FINISHED")
+    assert shown(store) == expected(workdir / "runs")
+    assert mirror.read("quadrant")["tags.commit"].iloc[0] == "abc"
+
+
+def test_a_run_that_another_process_logged_meanwhile_is_shown_once(mirror, workdir, store):
+    record, result = finished_run(workdir / "runs")
+    with record.claim():
+        mirror.begin(record, "run", None, 1.0)
+        Mirror(None).log(record, result, None)
+        assert len(ids(store, "RUNNING")) == 1
+    mirror.log(record, result, None)
+    assert ids(store, "RUNNING") == ids(store, "KILLED") == []
+    assert shown(store) == expected(workdir / "runs")
+
+
+def test_a_failed_run_shows_why(mirror, workdir, store):
+    record = Record(workdir / "runs" / "quadrant" / "abc")
+    mirror.begin(record, "run", None, 1.0)
+    mirror.end(record, "FAILED", "out of memory")
+    (run,) = ids(store, "FAILED")
+    assert client(mirror).get_run(run).data.tags["reason"] == "out of memory"
+    mirror.end(record, "FAILED", "again")  # which was not begun
+    assert len(ids(store, "FAILED")) == 1
+
+
+def test_a_run_made_anew_replaces_its_image(mirror, workdir, store):
     mirror.log(*finished_run(workdir / "runs", 0.5), None)
-    mirror.log(*finished_run(workdir / "runs", 0.75), None)
-    frame = mirror.read("quadrant")
-    assert list(frame["metrics.accuracy"]) == [0.75]
+    record, result = finished_run(workdir / "runs", 0.75)
+    later = {**result, "ended": result["ended"] + 5}
+    record.finish([{"epoch": 1.0, "train_loss": 0.5}], later)
+    assert not mirror.mirrored(record, later)
+    Mirror(None).log(record, later, None)
+    assert shown(store) == expected(workdir / "runs")
+    assert list(mirror.read("quadrant")["metrics.accuracy"]) == [0.75]
 
 
 def test_a_mark_says_where_a_run_is_mirrored(mirror, workdir):
     record, result = finished_run(workdir / "runs")
-    assert not mirror.mirrored(record)
+    assert not mirror.mirrored(record, result)
     mirror.log(record, result, None)
-    assert mirror.mirrored(record)
-    assert not Mirror("http://127.0.0.1:9").mirrored(record)
+    assert mirror.mirrored(record, result)
+    assert Mirror(None).mirrored(record, result)
+    assert not Mirror("http://127.0.0.1:9").mirrored(record, result)
+    assert not mirror.mirrored(record, {**result, "ended": 1.0})
+
+
+def test_a_mark_holds_after_all_has_been_moved_together(mirror, workdir, monkeypatch):
+    record, result = finished_run(workdir / "runs")
+    mirror.log(record, result, None)
+    moved = workdir / "elsewhere"
+    moved.mkdir()
+    shutil.move(workdir / "runs", moved)
+    shutil.move(workdir / "mlflow.db", moved)
+    monkeypatch.chdir(moved)
+    assert Mirror(None).mirrored(Record(moved / "runs" / "quadrant" / record.identity), result)
+
+
+def test_two_stores_in_turn_hold_each_run_once(mirror, workdir, store, empty_store):
+    record, result = finished_run(workdir / "runs")
+    other = shutil.copy(empty_store, workdir / "other.db")
+    for _ in range(2):
+        Mirror(None).log(record, result, None)
+        Mirror(f"sqlite:///{other}").log(record, result, None)
+    assert shown(store) == shown(other) == expected(workdir / "runs")
+
+
+def test_a_lost_store_is_filled_again_whatever_the_marks_say(workdir, empty_store):
+    record, result = finished_run(workdir / "runs")
+    first, second = workdir / "first", workdir / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    shutil.copy(empty_store, first / "mlflow.db")
+    Mirror(f"sqlite:///{first}/mlflow.db").log(record, result, None)
+    # As if the first had been lost: a mark in the directory, and no database when the process starts.
+    mark = record.path / "mlflow.json"
+    mark.write_text(mark.read_text().replace("first", "second"))
+    mirror = Mirror(f"sqlite:///{second}/mlflow.db")
+    assert not mirror.mirrored(record, result)
+    shutil.copy(empty_store, second / "mlflow.db")
+    mirror.log(record, result, None)
+    assert shown(second / "mlflow.db") == expected(workdir / "runs")
+
+
+def test_a_damaged_mark_is_no_mark(mirror, workdir):
+    record, result = finished_run(workdir / "runs")
+    (record.path / "mlflow.json").write_text('{"../')
+    assert not mirror.mirrored(record, result)
+    mirror.log(record, result, None)
+    assert mirror.mirrored(record, result)
 
 
 def test_numbers_that_are_none_are_left_out(mirror, workdir):
@@ -87,39 +182,27 @@ def test_numbers_that_are_none_are_left_out(mirror, workdir):
     assert "metrics.loss" not in frame
 
 
-def test_more_values_than_one_request_takes_are_all_logged(mirror, workdir):
+def test_more_values_than_one_request_takes_are_all_logged(mirror, workdir, store):
     record, result = finished_run(workdir / "runs")
+    result["config"]["data"] |= {f"option{n}": n for n in range(150)}
     record.finish([{"epoch": float(e), "a": 1.0, "b": 2.0, "c": float(e)} for e in range(1, 701)], result)
     mirror.log(record, result, None)
-    run = mirror.read("quadrant")["run_id"][0]
-    assert len(client(mirror).get_metric_history(run, "c")) == 700
+    assert shown(store) == expected(workdir / "runs")
 
 
-def test_sync_logs_what_the_store_lacks_and_nothing_twice(mirror, workdir):
-    for border in (0, 16, 32):
-        finished_run(workdir / "runs", border=border)
-    (workdir / "runs" / "quadrant" / "unfinished").mkdir()
-    assert sync(workdir / "runs", mirror) == (3, 3)
-    assert sync(workdir / "runs", Mirror(None)) == (0, 3)
-    assert len(mirror.read("quadrant")) == 3
+def test_names_and_notes_of_any_length_are_logged(mirror, workdir):
+    record, result = finished_run(workdir / "runs")
+    result |= {"label": "x" * 1000, "notes": {"skipped": "picture.png; " * 10_000}}
+    mirror.log(record, result, "border=" + ",".join(map(str, range(5000))))
+    assert mirror.read("quadrant")["tags.skipped"].iloc[0].startswith("picture.png; ")
 
 
-def test_a_lost_store_is_rebuilt_whatever_the_marks_say(mirror, workdir, store, empty_store):
-    made = {finished_run(workdir / "runs", 0.5 + b / 100, sweep="grid", border=b)[0].identity for b in (0, 16, 32)}
-    sync(workdir / "runs", mirror)
-    before = mirror.read("quadrant")
-    store.unlink()
-    shutil.copy(empty_store, store)
-    # Another process, as after a loss: this one still has the lost file open.
-    command = [sys.executable, "-m", "sweeps", "sync"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.startswith("3 finished runs, 3 logged now")
-    shutil.copy(store, workdir / "rebuilt.db")
-    after = Mirror(f"sqlite:///{workdir}/rebuilt.db").read("quadrant")
-    assert set(after["tags.identity"]) == made
-    assert after["tags.mlflow.parentRunId"].nunique() == 1
-    columns = ["tags.identity", "tags.sweep", "metrics.accuracy", "params.border", "start_time"]
-    assert sorted(map(tuple, after[columns].to_numpy())) == sorted(map(tuple, before[columns].to_numpy()))
+def test_an_experiment_deleted_by_hand_is_taken_up_again(mirror, workdir, store):
+    record, result = finished_run(workdir / "runs")
+    mirror.prepare("quadrant")
+    client(mirror).delete_experiment(mirror._store.experiment("quadrant"))
+    Mirror(None).log(record, result, None)
+    assert shown(store) == expected(workdir / "runs")
 
 
 def test_no_runs_are_an_empty_table(mirror):
@@ -127,29 +210,29 @@ def test_no_runs_are_an_empty_table(mirror):
     assert len(mirror.read("never heard of")) == 0
 
 
-def test_a_dead_server_is_given_up_soon_and_costs_a_warning_only(workdir, monkeypatch, capsys):
-    from sweeps.launcher import Job, launch
+def test_an_address_is_shown_and_kept_without_its_password(workdir):
+    mirror = Mirror("postgresql+psycopg2://user:secret@127.0.0.1:1/mlflow")
+    assert mirror.uri == "postgresql+psycopg2://127.0.0.1:1/mlflow"
+    record, _ = finished_run(workdir / "runs")
+    from sweeps.mark import Mark
 
-    for name in ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv(name, "1" if name.endswith("TIMEOUT") else "0")
-    record, result = finished_run(workdir / "runs")
-    began = time.monotonic()
-    launch([Job(record, "run", lambda: result)], Mirror("http://127.0.0.1:9"), None)
-    assert time.monotonic() - began < 30
-    said = capsys.readouterr()
-    assert "warning: MLflow at http://127.0.0.1:9 cannot be reached" in said.err
-    assert "accuracy 75.0 %" in said.out
-    assert not (record.path / "mirrored.json").exists()
+    mark = Mark(record, mirror._store)
+    with mark.claim():
+        mark.set("run", 1)
+    assert "secret" not in (record.path / "mlflow.json").read_text()
+    assert json.loads((record.path / "mlflow.json").read_text())
+    assert (mark.run, mark.ended) == ("run", 1)
 
 
-def test_a_run_made_anew_while_the_store_was_away_replaces_its_old_image(workdir, tmp_path):
-    from sweeps.tracking import Mirror, sync
+def test_runs_are_read_page_by_page():
+    from mlflow.store.entities import PagedList
 
-    mirror = Mirror(f"sqlite:///{tmp_path / 'a.db'}")
-    record, result = finished_run(tmp_path / "runs", accuracy=0.9)
-    mirror.log(record, result, None)
-    record.finish([], {**result, "metrics": {**result["metrics"], "accuracy": 0.1}})
-    assert sync(tmp_path / "runs", mirror) == (1, 1)
-    assert mirror.read(record.experiment)["metrics.accuracy"].tolist() == [0.1]
-    assert sync(tmp_path / "runs", mirror) == (0, 1)
+    class Pages:
+        def search_runs(self, numbers, query, page_token=None):
+            start = int(page_token or 0)
+            return PagedList(range(start, start + 2), str(start + 2) if start < 4 else None)
+
+    mirror = Mirror("http://127.0.0.1:9")
+    mirror._store.client = Pages()
+    mirror._store._experiments["quadrant"] = "1"
+    assert mirror._store.runs("quadrant", "") == [0, 1, 2, 3, 4, 5]

@@ -1,0 +1,68 @@
+"""Whether a head tells the two places apart on unseen pictures: an exact test that counts each picture once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from equivariance.train import rounding
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How well unseen pictures were told apart.
+
+    Args:
+        right: pictures of which both images were told right.
+        wrong: pictures of which both were told wrong.
+        n: pictures, those included of which one image was told right: they decide nothing.
+    """
+
+    right: int
+    wrong: int
+    n: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images told right, in [0, 1]."""
+        return 0.5 + (self.right - self.wrong) / (2 * self.n)
+
+    def low(self, confidence: float) -> float:
+        """Lower confidence bound of the accuracy; above one half exactly where the sign test rejects chance.
+
+        A picture's two images are anything but independent: one that looks as if it lay at the upper left looks so at
+        the bottom right too, and has one image right whatever the head knows. So the picture is the unit. Of the
+        pictures that decide, at chance as many are told right as wrong, and pictures are drawn independently: their
+        number is binomial, and its bound Clopper and Pearson's. The share of pictures that decide is taken as it is.
+
+        Args:
+            confidence: one-sided, in [0.5, 1).
+        """
+        from scipy.stats import binomtest
+
+        decided = self.right + self.wrong
+        if not decided:
+            return 0.5
+        share = binomtest(self.right, decided, alternative="greater").proportion_ci(confidence).low
+        return 0.5 + decided / self.n * (share - 0.5)
+
+
+def decode(head: nn.Linear, features: Tensor, tolerance: float) -> Decoding:
+    """Applies a head to pictures at both places.
+
+    A picture whose two scores differ by no more than rounding counts as undecided: where both places give the same
+    features in exact arithmetic, a head with large enough weights would read its own noise.
+
+    Args:
+        head: two classes.
+        features: float [2n, C], of n pictures at the upper left, then of the same at the bottom right.
+        tolerance: of the engine, a share of each feature's largest entry that counts as rounding too.
+    """
+    weight, bias = (p.detach().double() for p in (head.weight, head.bias))
+    weight, bias = weight[1] - weight[0], bias[1] - bias[0]
+    upper, lower = (features.double() @ weight + bias).chunk(2)
+    noise = rounding(features) + tolerance * features.double().abs().amax(0)
+    clear = (lower - upper).abs() > (weight.abs() * noise).sum()
+    right, wrong = clear & (upper < 0) & (lower > 0), clear & (upper > 0) & (lower < 0)
+    return Decoding(int(right.sum()), int(wrong.sum()), len(upper))

@@ -1,0 +1,129 @@
+"""A validated config as a job of the platform: identified, computed, recorded."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from equivariance.config import Config, Data, scientific
+from equivariance.errors import UserError
+from sweeps.identity import file_digest, identity
+from sweeps.pool import Machine
+from sweeps.records import Record
+from sweeps.source import Job, Report
+
+
+def prepare(config: Config) -> Job:
+    """A validated config as a job: identified, nothing computed.
+
+    Raises: UserError: a missing folder or file, or a folder of runs that cannot be written.
+    """
+    _check_writable(Path(config.runs))
+    found = fingerprints(config)
+    record = Record(Path(config.runs) / config.experiment.name / identity(scientific(config, found)))
+    return Job(record, label(config), partial(compute, config, found, record), config.force)
+
+
+def compute(config: Config, fingerprints: dict[str, str], record: Record, report: Report) -> dict[str, Any]:
+    """Runs the experiment and leaves its record; the result is written last.
+
+    Args:
+        config: the run.
+        fingerprints: of its paths, as they were when the sweep began.
+        record: the run's directory.
+        report: told each epoch's row.
+    """
+    from safetensors.torch import save
+
+    from equivariance import experiments
+
+    began = time.time()
+    record.start(yaml.safe_dump(config.model_dump(), sort_keys=False))
+    result = experiments.run(config, report)
+    record.keep("checkpoint.safetensors", save({k: v.contiguous() for k, v in result.weights.items()}))
+    for name, content in result.files.items():
+        record.keep(name, content)
+    values = {
+        "label": label(config),
+        "config": {**config.model_dump(exclude={"force", "runs", "tracking"}), "fingerprints": fingerprints},
+        "metrics": result.metrics,
+        "notes": result.notes,
+        "sweep": config.tracking.sweep,
+        "commit": _commit(),
+        "began": began,
+        "ended": time.time(),
+    }
+    record.finish(result.history, values)
+    return {"identity": record.identity, **values}
+
+
+def fingerprints(config: Config) -> dict[str, str]:
+    """What the config's paths hold, so that a moved folder is the same and a changed one is not.
+
+    Raises: UserError: a missing folder or file.
+    """
+    found = {}
+    if isinstance(config.data, Data) and config.data.name != "photos" and config.data.root:
+        found["data.root"] = _folder_fingerprint(Path(config.data.root), 3 * config.data.pictures)
+    if config.init.checkpoint:
+        path = Path(config.init.checkpoint)
+        if not path.is_file():
+            raise UserError(f"init.checkpoint={path}: no such file")
+        found["init.checkpoint"] = file_digest(path)
+    return found
+
+
+def label(config: Config) -> str:
+    """A run in a few words."""
+    if config.experiment.name != "quadrant":
+        tap = getattr(config.experiment, "tap", f"seed={config.seed}")
+        return f"{config.experiment.name} {config.protocol} {config.conv.name} {tap}"
+    return f"{config.arch.name} {config.init.name} {config.conv.name} border={config.border} seed={config.seed}"
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def _threads(count: int) -> None:
+    import torch
+
+    torch.set_num_threads(count)
+
+
+# What a sweep's workers import and ask.
+MACHINE = Machine(("equivariance.preload",), _gpus, _threads)
+NO_GPU = Machine(("equivariance.preload",), threads=_threads)
+
+
+def _check_writable(runs: Path) -> None:
+    there = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise UserError(f"runs={runs}: not a folder that can be written")
+
+
+@lru_cache(8)
+def _folder_fingerprint(root: Path, count: int) -> str:
+    """Once for all runs of a sweep, which see one state of the folder."""
+    from equivariance.data import folder_fingerprint
+
+    return folder_fingerprint(root, count)
+
+
+@lru_cache(1)
+def _commit() -> str | None:
+    """The commit of the code that runs, with a mark where the tree differs from it."""
+    import subprocess
+
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

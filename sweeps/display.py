@@ -1,0 +1,79 @@
+"""What a sweep says while it runs: a line a run, and one live line of where it stands."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+# Seconds between plain lines of where the sweep stands, where there is no terminal for a live one.
+EVERY = 30.0
+
+
+def say(line: str) -> None:
+    """A line for the user, at once, above the live line."""
+    with tqdm.external_write_mode(sys.stdout):
+        print(line, flush=True)
+
+
+def complain(line: str) -> None:
+    """A line on standard error."""
+    with tqdm.external_write_mode(sys.stderr):
+        print(line, file=sys.stderr, flush=True)
+
+
+class Display:
+    """The live line: done, running, failed, the time left, the last result.
+
+    Args:
+        total: runs that will be computed.
+    """
+
+    def __init__(self, total: int) -> None:
+        shown = sys.stderr.isatty() and total > 0
+        form = "{n_fmt}/{total_fmt} done |{bar:20}| {elapsed}, about {remaining} left{postfix}"
+        self._bar = tqdm(total=total, file=sys.stderr, bar_format=form, disable=not shown, leave=False)
+        self._shown, self._began, self._said = shown, time.monotonic(), time.monotonic()
+        self._total, self._done, self._failed, self._last = total, 0, 0, ""
+
+    def ended(self, label: str, failed: bool) -> None:
+        """A run has ended for good."""
+        self._done += 1
+        self._failed += failed
+        self._last = label
+        self._bar.update()
+
+    def tick(self, running: int, waiting: int) -> None:
+        """Shows how many runs run now, and how many another sweep is computing."""
+        elsewhere = f", {waiting} in another sweep" if waiting else ""
+        state = f"{running} running{elsewhere}, {self._failed} failed"
+        if self._shown:
+            width = max(0, (self._bar.ncols or 120) - 90)
+            self._bar.set_postfix_str(f"{state}; last: {self._last[:width]}" if self._last else state)
+        elif time.monotonic() - self._said > EVERY:
+            self._said = time.monotonic()
+            left = (self._said - self._began) / self._done * (self._total - self._done) if self._done else None
+            complain(f"{self._done} of {self._total} done, {state}" + (f", {clock(left)} left" if left else ""))
+
+    def close(self) -> None:
+        """Takes the live line away."""
+        self._bar.close()
+
+
+def metrics(result: dict[str, Any]) -> str:
+    """A result in a few words."""
+    values = result["metrics"]
+    if result["notes"].get("certified"):
+        return f"accuracy {100 * values['accuracy']:g} % (certified)"
+    loss = f", loss {values['loss']:.3f}" if "loss" in values else ""
+    return f"accuracy {100 * values['accuracy']:.1f} %{loss}"
+
+
+def clock(seconds: float) -> str:
+    """A duration in words, as exact as an estimate is."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"about {seconds / length:.0f} {unit}"
+    return f"about {max(1, round(seconds))} s"
