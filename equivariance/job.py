@@ -80,10 +80,19 @@ def fingerprints(config: Config) -> dict[str, str]:
 
 def label(config: Config) -> str:
     """A run in a few words."""
+    if config.experiment.name == "leak_distance":
+        return f"leak distance {config.arch.name} {config.init.name} {config.conv.name} seed={config.seed}"
     if config.experiment.name != "quadrant":
         tap = getattr(config.experiment, "tap", f"seed={config.seed}")
         return f"{config.experiment.name} {config.protocol} {config.conv.name} {tap}"
     return f"{config.arch.name} {config.init.name} {config.conv.name} border={config.border} seed={config.seed}"
+
+
+def outlook(configs: list[Config]) -> tuple[int, float]:
+    """How many of the runs are certified, and the seconds that all take one after another; measured in a worker."""
+    from equivariance import experiments
+
+    return experiments.outlook(configs)
 
 
 def _gpus() -> int:

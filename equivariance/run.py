@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
@@ -23,26 +24,29 @@ from omegaconf.errors import OmegaConfBaseException
 
 from equivariance.config import Config, validate
 from equivariance.errors import UserError
-from equivariance.job import MACHINE, NO_GPU, prepare
+from equivariance.job import MACHINE, NO_GPU, outlook, prepare
 from equivariance.overrides import check, conf_dir, register_protocol
 from sweeps.attempt import attempt
+from sweeps.cluster import Refused
 from sweeps.display import clock
 from sweeps.launcher import launch
 from sweeps.mirroring import Mirroring
-from sweeps.pool import Limits, Machine, Pool
+from sweeps.place import Place, Slots
+from sweeps.pool import Limits, Machine
 from sweeps.single import run_here
 from sweeps.source import Grid, Job
 from sweeps.tracking import Mirror
 from sweeps.worker import Died
 
 
-def sweep(composed: list[DictConfig], name: str, limits: Limits) -> None:
+def sweep(composed: list[DictConfig], name: str, limits: Limits, machine: Callable[[Config], Place]) -> None:
     """Runs all the configs of a multirun, after all of them have been validated.
 
     Args:
         composed: the configs.
         name: under which MLflow groups them, where the config does not say.
         limits: workers, retries and timeout.
+        machine: where a sweep with such a config is computed.
     """
     configs = [sweep_config(c, name) for c in composed]
     jobs = [prepare(config) for config in configs]
@@ -74,10 +78,8 @@ def mirror(config: Config) -> Mirroring:
     return Mirroring(Mirror(config.tracking.uri), config.tracking.sweep)
 
 
-def _plan(configs: list[Config], jobs: list[Job], pool: Pool) -> str:
+def _plan(configs: list[Config], jobs: list[Job], pool: Slots) -> str:
     """The line before the first run: what is done, certified and to do, and about how long it takes."""
-    from equivariance.experiments import outlook
-
     to_do = [c for c, job in zip(configs, jobs, strict=True) if job.force or job.record.result() is None]
     done = len(jobs) - len(to_do)
     try:
@@ -85,12 +87,12 @@ def _plan(configs: list[Config], jobs: list[Job], pool: Pool) -> str:
     except (Died, RuntimeError) as error:  # the runs will say what is wrong with them
         return f"{len(jobs)} runs: {done} done, {len(to_do)} to do on {pool}; their time is not known ({error})"
     rest = len(to_do) - certified
-    time = clock(seconds / min(len(pool.slots), max(rest, 1)))
+    time = clock(seconds / min(len(pool), max(rest, 1)))
     return f"{len(jobs)} runs: {done} done, {certified} certified, {rest} to do, {time} at most on {pool}"
 
 
-def _cluster_job(composed: DictConfig) -> None:
-    """One run as a job of a cluster; the process that submitted it mirrors and sums up.
+def _foreign_job(composed: DictConfig) -> None:
+    """One run for a launcher that is not ours; `python -m sweeps sync` mirrors it.
 
     Raises: RuntimeError: it failed.
     """
@@ -103,7 +105,7 @@ def _cluster_job(composed: DictConfig) -> None:
 def _single(composed: DictConfig) -> None:
     register_protocol()  # a cluster's job is another process than the one that read the command line
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        _cluster_job(composed)
+        _foreign_job(composed)
         return
     try:
         config = validate(_plain(composed))
@@ -126,7 +128,7 @@ def main() -> None:
         if any(a.startswith("+sweep=") for a in sys.argv[1:]) and not {"-m", "--multirun"} & set(sys.argv[1:]):
             raise UserError("+sweep=… is a grid of runs; add -m")
         _single()
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except (UserError, Refused, HydraException, OmegaConfBaseException) as error:
         _refuse(error)
     except KeyboardInterrupt as stop:
         print("interrupted; the same command goes on from here", file=sys.stderr)

@@ -65,6 +65,8 @@ class Display:
 def metrics(result: dict[str, Any]) -> str:
     """A result in a few words."""
     values = result["metrics"]
+    if "leak_distance" in values:
+        return f"{values['leak_distance']:g} px" if values["not_decodable"] else "decodable at no border"
     if result["notes"].get("certified"):
         return f"accuracy {100 * values['accuracy']:g} % (certified)"
     loss = f", loss {values['loss']:.3f}" if "loss" in values else ""

@@ -1,4 +1,4 @@
-"""Runs the jobs of a sweep on this machine: reuse what is finished, compute the rest, mirror each, sum up."""
+"""Runs the jobs of a sweep, here or on a cluster: reuse what is finished, compute the rest, mirror each, sum up."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from sweeps.attempt import note
 from sweeps.claim import free
 from sweeps.display import Display, complain, say
 from sweeps.mirroring import Mirroring
-from sweeps.pool import Limits, Machine, Pool
+from sweeps.place import Place, Slot, Slots
+from sweeps.pool import Limits
 from sweeps.records import CLAIM
 from sweeps.signals import deaf, stoppable
 from sweeps.source import Job, Outcome, Source
 from sweeps.tally import Tally
-from sweeps.worker import Died, Worker
+from sweeps.worker import Died
 
 # Seconds between looks at timeouts, at runs of other sweeps and at the live line.
 TICK = 0.2
 
 
 def launch(
-    source: Source, machine: Machine, limits: Limits, mirror: Mirroring, plan: Callable[[Pool], str] | None = None
+    source: Source, place: Place, limits: Limits, mirror: Mirroring, plan: Callable[[Slots], str] | None = None
 ) -> None:
-    """Runs all jobs of a source in worker processes; a job that fails, dies or hangs does not stop the others.
+    """Runs all jobs of a source in other processes; a job that fails, dies or hangs does not stop the others.
 
     Args:
         source: of the jobs.
-        machine: what workers import and ask.
+        place: this machine or a cluster.
         limits: workers, retries and timeout.
         mirror: where runs are shown; its failure costs a warning.
         plan: a line on what is to come, said before the first run; given the pool for measurements.
     Raises: SystemExit: with code 1 if a job failed, 2 if it was the user's mistake. KeyboardInterrupt: Ctrl-C, SIGTERM.
     """
-    sweep = _Sweep(source, machine, limits, mirror, plan)
+    sweep = _Sweep(source, place, limits, mirror, plan)
     with stoppable():
         try:
             sweep.run()
@@ -57,14 +58,14 @@ class _Sweep:
     def __init__(
         self,
         source: Source,
-        machine: Machine,
+        place: Place,
         limits: Limits,
         mirror: Mirroring,
-        plan: Callable[[Pool], str] | None,
+        plan: Callable[[Slots], str] | None,
     ) -> None:
-        self.source, self.machine, self.limits, self.mirror, self.plan = source, machine, limits, mirror, plan
+        self.source, self.place, self.limits, self.mirror, self.plan = source, place, limits, mirror, plan
         self.tally = Tally(source.total)
-        self.pool: Pool | None = None
+        self.pool: Slots | None = None
         self.display: Display | None = None
         self.again: deque[Job] = deque()  # failed, to be tried once more
         self.elsewhere: list[Job] = []  # computed by another sweep at this moment
@@ -127,7 +128,7 @@ class _Sweep:
     def _start(self, job: Job) -> None:
         try:
             if self.pool is None:
-                self.pool = Pool(self.machine, self.limits, self.source.total)
+                self.pool = self.place.pool(self.limits, self.source.total)
                 if self.plan is not None:
                     say(self.plan(self.pool))
             worker = self.pool.idle()
@@ -142,7 +143,7 @@ class _Sweep:
             self.pool.replace(worker)
             self.again.appendleft(job)
 
-    def _hear(self, worker: Worker) -> None:
+    def _hear(self, worker: Slot) -> None:
         assert self.pool is not None
         job = worker.job
         assert job is not None
@@ -172,7 +173,7 @@ class _Sweep:
             if limit is not None and time.monotonic() - worker.began > limit and worker.job:
                 self._lost(worker, worker.job, f"not finished after timeout={limit:g} s")
 
-    def _lost(self, worker: Worker, job: Job, why: str) -> None:
+    def _lost(self, worker: Slot, job: Job, why: str) -> None:
         assert self.pool is not None
         self.pool.replace(worker)
         note(job.record, why)

@@ -33,6 +33,10 @@ class Machine:
     gpus: Callable[[], int] = int
     threads: Callable[[int], None] | None = None
 
+    def pool(self, limits: Limits, most: int) -> Pool:
+        """Workers for a sweep of at most so many runs."""
+        return Pool(self, limits, most)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -73,6 +77,9 @@ class Pool:
         gpus, threads = len({gpu for gpu, _ in self.slots if gpu}), self.slots[0][1]
         share = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"{threads} thread{'s' * (threads > 1)} each"
         return f"{len(self.slots)} worker{'s' * (len(self.slots) > 1)} with {share}"
+
+    def __len__(self) -> int:
+        return len(self.slots)
 
     @property
     def running(self) -> list[Worker]:

@@ -215,7 +215,7 @@ def _metrics(record: Record, result: dict[str, Any]) -> list[Metric]:
 
     ended = _milliseconds(result["ended"])
     history = record.history() if (record.path / "history.csv").exists() else []
-    rows = [(0, result["metrics"]), *((int(row.pop("epoch", 0)), row) for row in history)]
+    rows = [(0, result["metrics"]), *((int(row.pop("epoch", row.get("border", 0))), row) for row in history)]
     return [Metric(k, v, ended, step) for step, row in rows for k, v in row.items() if math.isfinite(v)]
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("equivariance", "sweeps", "hydra_plugins")
 SOURCES = sorted(f for package in PACKAGES for f in (ROOT / package).rglob("*.py"))
 # Slow to import or rarely needed: only where they are used.
-HEAVY = {"mlflow", "optuna", "matplotlib", "torchvision", "scipy"}
+HEAVY = {"mlflow", "optuna", "matplotlib", "torchvision", "scipy", "ray", "submitit"}
 PLATFORM = {"hydra", "mlflow", "optuna", "omegaconf"}
 STDLIB = set(sys.stdlib_module_names)
 

@@ -204,12 +204,17 @@ class TestTree:
     @pytest.mark.parametrize("option", sorted(f.stem for f in (CONF / "sweep").glob("*.yaml")))
     def test_every_sweep_composes_and_all_its_axes_validate(self, raw, option):
         from hydra import compose
+        from hydra.core.override_parser.overrides_parser import OverridesParser
 
         whole = compose("config", [f"+sweep={option}"], return_hydra_config=True)
         params = whole.hydra.sweeper.params
-        for key, values in params.items():
-            for value in str(values).split(","):
-                validate(raw(f"+sweep={option}", f"{key}={value}"))
+        for axis in OverridesParser.create().parse_overrides([f"{k}={v}" for k, v in params.items()]):
+            if axis.is_interval_sweep():
+                values = [axis.value().start, axis.value().end]
+            else:
+                values = axis.sweep_string_iterator() if axis.is_sweep_override() else [axis.value()]
+            for value in values:
+                validate(raw(f"+sweep={option}", f"{axis.key_or_group}={value}"))
         assert whole.tracking.sweep == option
 
     @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda p: p.stem)

@@ -15,6 +15,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
+    from equivariance.config import Config
+    from sweeps.place import Place
     from sweeps.pool import Limits
 
 
@@ -63,6 +65,9 @@ class LocalLauncher(Launcher):
         settings: see `LocalConf`.
     """
 
+    # Whether it learns of a run's epochs before the run's end, so that a study can prune.
+    hears_rows = True
+
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
 
@@ -79,8 +84,14 @@ class LocalLauncher(Launcher):
 
         setup_globals()
         configs = composed(self.hydra_context.config_loader, self.config, job_overrides)
-        sweep(configs, sweep_name(self.config), self.limits())
+        sweep(configs, sweep_name(self.config), self.limits(), self.machine)
         return [JobReturn(overrides=list(o), status=JobStatus.COMPLETED) for o in job_overrides]
+
+    def machine(self, config: "Config") -> "Place":
+        """Where runs are computed, by the config of one of them."""
+        from equivariance.run import machine
+
+        return machine(config)
 
     def limits(self) -> "Limits":
         """The settings, checked.
@@ -92,7 +103,7 @@ class LocalLauncher(Launcher):
 
         for key, least in (("workers", 1), ("slots_per_gpu", 1), ("retries", 0), ("timeout", 1e-3)):
             value = self.settings[key]
-            if value is not None and value < least:
+            if value is not None and not (isinstance(value, int | float) and value >= least):
                 raise UserError(f"hydra.launcher.{key}={value}: allowed: {least:g} or more")
         return Limits(**self.settings)
 

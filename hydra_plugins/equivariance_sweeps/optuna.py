@@ -12,7 +12,6 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.equivariance_sweeps.local import LocalLauncher
 from hydra_plugins.equivariance_sweeps.search import Search
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class OptunaSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keeps what composing needs."""
         self.loader, self.config = hydra_context.config_loader, config
-        self.launcher = Plugins.instance().instantiate_launcher(
+        self.launcher: Any = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
@@ -99,25 +98,31 @@ class OptunaSweeper(Sweeper):
         if code or study.failed:
             sys.exit(code or 1)
 
+    @property
+    def _ours(self) -> bool:
+        """By what it can do: Hydra executes modules of plugins again, so that a class may have a twin."""
+        return hasattr(self.launcher, "machine")
+
     def _check(self) -> None:
-        if isinstance(self.launcher, LocalLauncher):
+        if self._ours:
             self.launcher.limits()
-        elif self.settings["pruner"].get("name") != "NopPruner":
+        if not (self._ours and self.launcher.hears_rows) and self.settings["pruner"].get("name") != "NopPruner":
             raise ValueError("hydra.sweeper.pruner: only hydra/launcher=local hears of a run before its end")
-        elif self.batch < 1:
+        if self.batch < 1:
             raise ValueError(f"hydra.sweeper.batch={self.batch}: allowed: 1 or more")
 
     def _drive(self, study: "Study", search: Search) -> None:
-        from equivariance.run import machine, mirror
+        from equivariance.run import mirror
         from sweeps.launcher import launch
 
         told = mirror(search.first)
-        if not isinstance(self.launcher, LocalLauncher):
+        if not self._ours:
             self._drive_in_batches(study, search, told)
             return
         plan = "study {}: {} runs to do on {}".format
         name = study.settings.study
-        launch(study, machine(search.first), self.launcher.limits(), told, lambda pool: plan(name, study.total, pool))
+        place, limits = self.launcher.machine(search.first), self.launcher.limits()
+        launch(study, place, limits, told, lambda pool: plan(name, study.total, pool))
 
     def _drive_in_batches(self, study: "Study", search: Search, told: "Mirroring") -> None:
         """With a launcher that returns when all runs of a list have ended; what they gave is in their records."""
