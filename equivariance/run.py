@@ -87,8 +87,8 @@ def _plan(configs: list[Config], jobs: list[Job], pool: Slots) -> str:
     except (Died, RuntimeError) as error:  # the runs will say what is wrong with them
         return f"{len(jobs)} runs: {done} done, {len(to_do)} to do on {pool}; their time is not known ({error})"
     rest = len(to_do) - certified
-    time = clock(seconds / min(len(pool), max(rest, 1)))
-    return f"{len(jobs)} runs: {done} done, {certified} certified, {rest} to do, {time} at most on {pool}"
+    time = f", {clock(seconds / min(len(pool), max(rest, 1)))} at most" if seconds else ""
+    return f"{len(jobs)} runs: {done} done, {certified} certified, {rest} to do{time} on {pool}"
 
 
 def _foreign_job(composed: DictConfig) -> None:

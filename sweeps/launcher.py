@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sweeps.attempt import note
 from sweeps.claim import free
-from sweeps.display import Display, complain, say
+from sweeps.display import Display, complain, metrics, say
 from sweeps.mirroring import Mirroring
 from sweeps.place import Place, Slot, Slots
 from sweeps.pool import Limits
@@ -176,6 +176,10 @@ class _Sweep:
     def _lost(self, worker: Slot, job: Job, why: str) -> None:
         assert self.pool is not None
         self.pool.replace(worker)
+        found = None if job.force else job.record.result()
+        if found is not None:  # it was lost between its last file and its last word
+            self._end(job, Outcome("done", found))
+            return
         note(job.record, why)
         self._failed(job, why)
 
@@ -193,5 +197,6 @@ class _Sweep:
         self.tally.add(job, outcome)
         self.mirror.ended(job.record, outcome)
         if self.display:
-            self.display.ended(job.label, outcome.status == "failed")
+            gave = metrics(outcome.result) if outcome.result else outcome.status
+            self.display.ended(f"{job.label}: {gave}", outcome.status == "failed")
         self.source.ended(job, outcome)

@@ -25,6 +25,8 @@ SETTINGS = {
 }
 # What MLflow answers about a run that is gone, or has been deleted before.
 GONE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+# Names the store of commands that name none.
+VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 class Store:
@@ -36,7 +38,7 @@ class Store:
     """
 
     def __init__(self, uri: str | None) -> None:
-        self._uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+        self._uri = uri or os.environ.get(VARIABLE) or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
         self._experiments: dict[str, str] = {}
         self._sweeps: dict[tuple[str, str], str] = {}
 
@@ -109,7 +111,10 @@ class Store:
         self.experiment(experiment)
         import mlflow
 
-        mlflow.set_tracking_uri(self._uri)
+        named = os.environ.get(VARIABLE)
+        mlflow.set_tracking_uri(self._uri)  # which sets the variable, for other stores of this process too
+        if named is None:
+            os.environ.pop(VARIABLE, None)
         frame = mlflow.search_runs(experiment_names=[experiment], filter_string="attributes.status = 'FINISHED'")
         assert not isinstance(frame, list)
         return frame[frame["tags.identity"].notna()] if "tags.identity" in frame else frame.iloc[:0]

@@ -85,7 +85,7 @@ class Study:
             self._score(seeds, outcome.result["metrics"])
 
     def report(self, job: Job, row: Row) -> bool:
-        """Lets the pruner see the objective's mean: of finished seeds, and of this row's `validation_<objective>`."""
+        """Lets the pruner see the objective's mean: of finished seeds, and of this row's validation."""
         seeds = self._of(job)
         if not self.settings.prunes or not self._note(seeds, row):
             return True
@@ -133,7 +133,8 @@ class Study:
 
     def _note(self, seeds: _Seeds, row: Row) -> bool:
         """Keeps an epoch's value; false: the row has none."""
-        value = row.get(f"validation_{next(iter(self.settings.objectives))}")
+        metric = next(iter(self.settings.objectives)).removesuffix("_validation")
+        value = row.get(f"validation_{metric}")
         if value is None:
             return False
         step = len(seeds.values) * self._span + int(row["epoch"])

@@ -51,19 +51,21 @@ def run(config: Config, device: torch.device, report: Report = unheard) -> Resul
         config: a validated run of this experiment.
         device: where to compute.
         report: told each epoch's row.
-    Returns: Test accuracy, loss and margin, and a history row an epoch; a certified run has its accuracy alone. `gmacs`
-        is what an image costs a plain dense forward pass, in 10⁹ multiply-adds, whatever engine computed it.
+    Returns: Test accuracy, loss and margin, and a history row an epoch; a certified run has its accuracy alone.
+        `accuracy_validation` is that of the validation split, by which a search may choose without having seen the
+        test. `gmacs` is what an image costs a plain dense forward pass, in 10⁹ multiply-adds, whatever engine ran.
     Raises: UserError: pictures or weights that cannot be had.
     """
     known = {"n": 2.0 * config.data.pictures, "gmacs": gmacs(config)}
     if certified(config):
-        return Result({"accuracy": 0.5, **known}, [], {}, {"certified": "yes"})
+        return Result({"accuracy": 0.5, "accuracy_validation": 0.5, **known}, [], {}, {"certified": "yes"})
     pictures, notes = load(config, device)
     fitted = learn(config, network(config, device, pictures["train"]), pictures, report)
-    trained, examples = fitted.trained, fitted.examples["test"]
-    test = evaluate(trained, examples, config.optim.batch if config.optim.name == "sgd" else 1024)
+    trained, batch = fitted.trained, config.optim.batch if config.optim.name == "sgd" else 1024
+    test, validation = (evaluate(trained, fitted.examples[split], batch) for split in ("test", "validation"))
+    metrics = {"accuracy": test.accuracy, "loss": test.loss, "margin": test.margin}
     return Result(
-        metrics={"accuracy": test.accuracy, "loss": test.loss, "margin": test.margin, **known},
+        metrics={**metrics, "accuracy_validation": validation.accuracy, **known},
         history=fitted.history,
         weights={name: tensor.detach().cpu() for name, tensor in trained.state_dict().items()},
         notes={"engine": fitted.engine, **notes},

@@ -37,7 +37,7 @@ def swept(tmp_path_factory):
 
 def test_a_sweep_leaves_whole_run_directories(swept):
     folder, said = swept
-    assert "2 runs: 2 computed, 0 reused, 0 failed" in said
+    assert "2 runs: 2 computed, 0 certified, 0 reused, 0 failed" in said
     runs = sorted((folder / "runs" / "quadrant").iterdir())
     runs = [run for run in runs if not run.name.startswith(".")]
     assert len(runs) == 2
@@ -48,7 +48,7 @@ def test_a_sweep_leaves_whole_run_directories(swept):
         assert result["identity"] == run.name
         assert result["metrics"]["n"] == 4
         assert result["sweep"] == "first"
-        assert not [name for name in files if name.startswith(".")]
+        assert not [name for name in files if name.startswith(".partial-")]
 
 
 def test_the_same_command_again_reuses_every_run_fast(swept):
@@ -57,7 +57,7 @@ def test_the_same_command_again_reuses_every_run_fast(swept):
     done = typed(folder, "equivariance.run", "-m", "border=16", "conv=same,full", "tracking.sweep=first", *TINY)
     seconds = time.monotonic() - began
     assert done.returncode == 0, done.stderr
-    assert "2 runs: 0 computed, 2 reused, 0 failed" in done.stdout
+    assert "2 runs: 0 computed, 0 certified, 2 reused, 0 failed" in done.stdout
     assert done.stdout.count("(reused, ") == 2
     assert seconds < 20  # torch alone takes longer on a busy machine than this should
 

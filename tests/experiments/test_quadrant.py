@@ -55,6 +55,11 @@ def assert_sound(result, epochs, pictures=2):
 
 
 class TestRuns:
+    def test_the_validation_split_has_an_accuracy_of_its_own(self, run):
+        shared = run("init=frozen-random", "optim=probe", "data.splits=shared").metrics
+        assert shared["accuracy_validation"] == shared["accuracy"]
+        assert run("init=frozen-random", "border=4000").metrics["accuracy_validation"] == 0.5
+
     def test_scratch_trains_every_weight_and_statistic(self, run, models):
         assert_sound(run("init=scratch", "optim.epochs=1"), 1)
         ((model, before),) = models()
