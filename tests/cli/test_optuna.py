@@ -161,8 +161,8 @@ def test_a_storage_that_is_lost_on_the_way_is_told_in_one_line(command, monkeypa
 @pytest.mark.parametrize(
     ("sweep", "runs", "objectives"),
     [
-        ("strongest_probe", 120, {"accuracy": "maximize"}),
-        ("accuracy_cost", 80, {"accuracy": "maximize", "gmacs": "minimize"}),
+        ("strongest_probe", 120, {"accuracy_validation": "maximize"}),
+        ("accuracy_cost", 80, {"accuracy_validation": "maximize", "gmacs": "minimize"}),
     ],
 )
 def test_the_ready_studies_are_understood(command, sweep, runs, objectives):

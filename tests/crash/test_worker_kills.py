@@ -30,7 +30,7 @@ def test_a_sweep_outlives_workers_killed_at_random_moments(total, tmp_path, star
         sweep = start(folder, *ROOK, "hydra.launcher.retries=50")
         assert until(lambda: computing(folder) or sweep.ended(0))  # noqa: B023
         while killed < total and sweep.ended(moments.uniform(0.1, 0.6)) is None:
-            killed += kill_one(sweep.workers(), moments)
+            killed += kill_one(sweep, moments)
         ended = sweep.ended()
         assert ended.code == 0, ended.err
         assert "0 failed" in ended.out
@@ -43,12 +43,14 @@ def test_a_sweep_outlives_workers_killed_at_random_moments(total, tmp_path, star
     print(f"{killed} workers killed in {number + 1} sweeps")
 
 
-def kill_one(workers, moments):
-    """Kills one of the workers, if there is one; gives how many were killed."""
-    if not workers:
+def kill_one(sweep, moments):
+    """Kills a worker, or once in ten times whatever else there is but the parent; gives how many were killed."""
+    others = sorted(sweep.processes() - {sweep.process.pid})
+    victims = sweep.workers() if moments.random() < 0.9 else others
+    if not victims:
         return 0
     try:
-        os.kill(moments.choice(workers), signal.SIGKILL)
+        os.kill(moments.choice(victims), signal.SIGKILL)
     except ProcessLookupError:  # its run failed for the last kill, so that it is being replaced
         return 0
     return 1
