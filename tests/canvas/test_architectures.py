@@ -14,12 +14,14 @@ from equivariance.models.trunk import trunk
 from .oracle import assert_equal, opened, outcome, randomise, relative_error, scene, spilled
 
 ARCHS = ["resnet18", "resnet34", "resnet50", "densenet121", "bagnet33", "squeezenet1_0", "mobilenet_v2", "vgg11_bn"]
-ARCHS += ["convnext_tiny", "googlenet"]
+ARCHS += ["convnext_tiny", "googlenet", "efficientnet-lite0"]
+LIBRARY = {"bagnet33": "equivariance", "efficientnet-lite0": "efficientnet_lite"}
 BORDERS = [0, 16, 32, 64, 128, 256]
 FAST_EVAL = {("resnet18", border, "same") for border in (0, 16, 32, 64, 128)} | {
     ("bagnet33", border, "same") for border in (0, 32)
 }
-FAST_EVAL |= {(arch, 16, "same") for arch in ("densenet121", "vgg11_bn", "convnext_tiny", "googlenet", "mobilenet_v2")}
+FAST_EVAL |= {(arch, 16, "same") for arch in ("densenet121", "vgg11_bn", "googlenet", "mobilenet_v2")}
+FAST_EVAL |= {("convnext_tiny", 16, "same"), ("efficientnet-lite0", 16, "same"), ("efficientnet-lite0", 0, "full")}
 FAST_EVAL |= {(arch, 16, "full") for arch in ("resnet18", "squeezenet1_0", "googlenet", "mobilenet_v2")}
 FAST_TRAIN = {
     ("resnet18", 16, "same"),
@@ -27,16 +29,25 @@ FAST_TRAIN = {
     ("squeezenet1_0", 32, "same"),
     ("resnet18", 0, "full"),
 }
-FAST_TRAIN |= {("bagnet33", 0, "same"), ("googlenet", 0, "same"), ("vgg11_bn", 0, "same")}
+FAST_TRAIN |= {
+    ("efficientnet-lite0", 0, "same"),
+    ("bagnet33", 0, "same"),
+    ("googlenet", 0, "same"),
+    ("vgg11_bn", 0, "same"),
+}
 
 
 @functools.lru_cache(1)
 def network(arch, conv):
     torch.manual_seed(0)
-    body = trunk("equivariance" if arch == "bagnet33" else "torchvision", arch)
+    if arch == "efficientnet-lite0":
+        pytest.importorskip("efficientnet_lite_pytorch", reason="the extra `pretrained` is not installed")
+    body = trunk(LIBRARY.get(arch, "torchvision"), arch)
     for module in body.modules():
         if type(module).__name__ == "StochasticDepth":
             module.p = 0.0  # its noise is refused in training
+        if hasattr(module, "_global_params"):  # the same noise in EfficientNet-Lite
+            module._global_params = module._global_params._replace(drop_connect_rate=0.0)
     return randomise(FeatureMap(body, conv)).double()
 
 
