@@ -11,7 +11,7 @@ from equivariance.canvas import Canvas, CanvasUnsupported
 from equivariance.models.classifier import FeatureMap
 from equivariance.models.trunk import trunk
 
-from .oracle import assert_equal, opened, outcome, randomise, relative_error, scene, spilled
+from .oracle import IllPosed, assert_equal, opened, outcome, randomise, relative_error, scene, spilled
 
 ARCHS = ["resnet18", "resnet34", "resnet50", "densenet121", "bagnet33", "squeezenet1_0", "mobilenet_v2", "vgg11_bn"]
 ARCHS += ["convnext_tiny", "googlenet", "efficientnet-lite0"]
@@ -75,8 +75,12 @@ def test_eval(arch, conv, border):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("arch", "conv", "border"), grid(FAST_TRAIN))
 def test_train(arch, conv, border, tmp_path):
+    net = network(arch, conv).train()
     with spilled(tmp_path) if border > 64 else contextlib.nullcontext():
-        assert_equal(network(arch, conv).train(), scene(border, n=1), jitters=1)
+        try:
+            assert_equal(net, scene(border, n=1), jitters=1)
+        except IllPosed:  # a unit sits on its kink, where the dense gradient is noise: another picture has to do
+            assert_equal(net, scene(border, n=1, seed=2), jitters=1)
 
 
 def test_what_is_spilled_to_disk_changes_no_gradient(tmp_path):
