@@ -37,6 +37,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from equivariance import memory
 from equivariance.canvas import Canvas, cost, place
 from equivariance.models import CONVS, Classifier
 from equivariance.models.trunk import trunk
@@ -71,6 +72,8 @@ class Row:
 
 def main(argv: list[str]) -> None:
     options = parse(argv)
+    if options.memory == "kept":
+        memory.keep()
     if options.threads:
         torch.set_num_threads(options.threads)
     rows = []
@@ -90,7 +93,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--border", nargs="+", type=int, default=[0, 128, 512], help="pixels")
     parser.add_argument("--conv", nargs="+", default=["same"], choices=list(CONVS))
     parser.add_argument("--mode", default="eval", choices=["eval", "train"])
-    parser.add_argument("--pictures", type=int, default=16, help="of the canvas batch, each at both places")
+    parser.add_argument("--pictures", type=int, default=32, help="of the canvas batch, each at both places")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
         "--tolerance", type=float, default=1e-6, help="trim windows to this share of the largest entry (eval); 0: exact"
@@ -100,6 +103,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--engine", default="auto", choices=["auto", "canvas"], help="canvas: also where dense is cheaper"
     )
     parser.add_argument("--layout", default="channels_last", choices=["channels_last", "contiguous_format"])
+    parser.add_argument(
+        "--memory", default="returned", choices=["returned", "kept"], help="freed blocks (CPU); kept: as runs do"
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: PyTorch's default")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", action="store_true")

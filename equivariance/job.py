@@ -13,9 +13,9 @@ import yaml
 from equivariance.config import Config, Data, scientific
 from equivariance.errors import UserError
 from sweeps.identity import file_digest, identity
-from sweeps.pool import Machine
+from sweeps.launcher.pool import Machine
+from sweeps.launcher.source import Job, Report
 from sweeps.records import Record
-from sweeps.source import Job, Report
 
 
 def prepare(config: Config) -> Job:

@@ -26,17 +26,17 @@ from equivariance.config import Config, validate
 from equivariance.errors import UserError
 from equivariance.job import MACHINE, NO_GPU, outlook, prepare
 from equivariance.overrides import check, conf_dir, register_protocol
-from sweeps.attempt import attempt
-from sweeps.cluster import Refused
-from sweeps.display import clock
-from sweeps.launcher import launch
-from sweeps.mirroring import Mirroring
-from sweeps.place import Place, Slots
-from sweeps.pool import Limits, Machine
-from sweeps.single import run_here
-from sweeps.source import Grid, Job
-from sweeps.tracking import Mirror
-from sweeps.worker import Died
+from sweeps.cluster.cluster import Refused
+from sweeps.launcher.attempt import attempt
+from sweeps.launcher.display import clock
+from sweeps.launcher.launch import launch
+from sweeps.launcher.mirroring import Mirroring
+from sweeps.launcher.place import Place, Slots
+from sweeps.launcher.pool import Limits, Machine
+from sweeps.launcher.single import run_here
+from sweeps.launcher.source import Grid, Job
+from sweeps.launcher.worker import Died
+from sweeps.tracking.mirror import Mirror
 
 
 def sweep(composed: list[DictConfig], name: str, limits: Limits, machine: Callable[[Config], Place]) -> None:

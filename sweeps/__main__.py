@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sweeps import grid, records
-from sweeps.tracking import Mirror, sync
+from sweeps.tracking.mirror import Mirror, sync
 
 if TYPE_CHECKING:
     import pandas

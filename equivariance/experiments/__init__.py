@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from equivariance import memory
 from equivariance.errors import UserError
 from equivariance.experiments import impulse, leak_distance, quadrant, red_green, rook
 from equivariance.experiments.result import Result
@@ -34,6 +35,7 @@ def run(config: Config, report: Report = unheard) -> Result:
         report: told each epoch's row.
     Raises: UserError: the device is not there, or what the experiment cannot have.
     """
+    memory.keep()
     device = pick_device(config.device)
     torch.use_deterministic_algorithms(True, warn_only=True)
     result = EXPERIMENTS[config.experiment.name](config, device, report)
@@ -53,6 +55,7 @@ def outlook(configs: list[Config]) -> tuple[int, float]:
     from equivariance.experiments.estimate import seconds
     from equivariance.experiments.structure import certified
 
+    memory.keep()  # as the runs will
     known = [c for c in configs if isinstance(c, LocationConfig)]
     tried = [leak_distance.expected(c) if isinstance(c, LeakDistanceConfig) else [c] for c in known]
     costly = [[c for c in borders if not certified(c)] for borders in tried]

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from equivariance.experiments.engine import choose, forward_seconds
 from equivariance.experiments.quadrant import network
 from equivariance.experiments.structure import place
@@ -18,14 +20,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # A training step costs about this many forward passes.
 STEP = 3.5
+BORDERS = 8
 SPLITS = 3
 
 
 def seconds(configs: list[Config], device: torch.device) -> float:
     """About how long runs take one after another on this device.
 
-    For each network and convolution type a forward pass is measured at the smallest and at the largest border to come;
-    borders between are interpolated by area. Frozen runs that share their features are counted once, and scratch runs
+    For each network and convolution type a forward pass is measured at `BORDERS` of the borders to come at most; those
+    between are interpolated by area. Frozen runs that share their features are counted once, and scratch runs
     by all their epochs, so this is rather too long than too short. Runs that cannot be measured count
     as nothing.
 
@@ -50,15 +53,15 @@ def seconds(configs: list[Config], device: torch.device) -> float:
 
 def _by_border(configs: list[Config], device: torch.device) -> Callable[[int], float]:
     """Seconds of a forward pass of one picture at both places, by border."""
-    ends = [chosen(configs, key=lambda c: c.border) for chosen in (min, max)]
-    low, high = (place(c).side ** 2 for c in ends)
-    times = [_forward(c, device) for c in (ends if low < high else ends[:1])]
+    by_border = {c.border: c for c in configs}
+    borders = sorted(by_border)
+    measured = sorted({borders[round(i)] for i in np.linspace(0, len(borders) - 1, BORDERS)})
+    areas, times = zip(*((_area(by_border[b]), _forward(by_border[b], device)) for b in measured), strict=True)
+    return lambda border: float(np.interp(_area(by_border[border]), areas, times))
 
-    def seconds_at(border: int) -> float:
-        share = ((ends[0].experiment.canvas + 2 * border) ** 2 - low) / max(high - low, 1)
-        return times[0] + min(share, 1.0) * (times[-1] - times[0])
 
-    return seconds_at
+def _area(config: Config) -> int:
+    return (config.experiment.canvas + 2 * config.border) ** 2
 
 
 def _features(config: Config) -> str:

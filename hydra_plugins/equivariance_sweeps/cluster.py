@@ -10,8 +10,8 @@ from hydra_plugins.equivariance_sweeps.local import LocalLauncher
 
 if TYPE_CHECKING:
     from equivariance.config import Config
-    from sweeps.cluster import Cluster
-    from sweeps.pool import Machine
+    from sweeps.cluster.cluster import Cluster
+    from sweeps.launcher.pool import Machine
 
 
 class ClusterLauncher(LocalLauncher):
@@ -49,7 +49,7 @@ class SubmititLauncher(ClusterLauncher):
 
     def cluster(self, machine: "Machine", runs: Path) -> "Cluster":
         """Jobs with the launcher's settings as options."""
-        from sweeps.cluster_submitit import Submitit
+        from sweeps.cluster.submitit import Submitit
 
         options = dict(self.options)
         return Submitit(machine, options.pop("kind"), runs / ".submitit", options)
@@ -60,6 +60,6 @@ class RayLauncher(ClusterLauncher):
 
     def cluster(self, machine: "Machine", runs: Path) -> "Cluster":
         """Tasks with the launcher's settings as arguments of Ray."""
-        from sweeps.cluster_ray import Ray
+        from sweeps.cluster.ray import Ray
 
         return Ray(machine, **self.options["ray"])

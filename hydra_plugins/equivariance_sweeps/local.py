@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from equivariance.config import Config
-    from sweeps.place import Place
-    from sweeps.pool import Limits
+    from sweeps.launcher.place import Place
+    from sweeps.launcher.pool import Limits
 
 
 def composed(loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[Sequence[str]]) -> list[DictConfig]:
@@ -46,7 +46,7 @@ def composed(loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[S
 
 @dataclass
 class LocalConf:
-    """Settings of the local launcher; their meaning is in `sweeps.pool.Limits`."""
+    """Settings of the local launcher; their meaning is in `sweeps.launcher.pool.Limits`."""
 
     _target_: str = "hydra_plugins.equivariance_sweeps.local.LocalLauncher"
     workers: int | None = None  # at once; null: one a GPU slot, or one a core where there is no GPU
@@ -99,7 +99,7 @@ class LocalLauncher(Launcher):
         Raises: UserError: a value out of range.
         """
         from equivariance.errors import UserError
-        from sweeps.pool import Limits
+        from sweeps.launcher.pool import Limits
 
         for key, least in (("workers", 1), ("slots_per_gpu", 1), ("retries", 0), ("timeout", 1e-3)):
             value = self.settings[key]

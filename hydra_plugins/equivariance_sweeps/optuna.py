@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
@@ -15,8 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.equivariance_sweeps.search import Search
 
 if TYPE_CHECKING:
-    from sweeps.mirroring import Mirroring
-    from sweeps.study import Study
+    from sweeps.study.study import Study
 
 
 def _mapping(**values: str) -> DictConfig:
@@ -26,7 +24,7 @@ def _mapping(**values: str) -> DictConfig:
 
 @dataclass
 class OptunaConf:
-    """Settings of a study; their meaning is in `sweeps.study_settings.Settings`."""
+    """Settings of a study; their meaning is in `sweeps.study.settings.Settings`."""
 
     _target_: str = "hydra_plugins.equivariance_sweeps.optuna.OptunaSweeper"
     _recursive_: bool = False  # samplers and pruners are looked up among Optuna's by name, nothing else is imported
@@ -37,7 +35,6 @@ class OptunaConf:
     storage: str = "${oc.env:OPTUNA_STORAGE,'sqlite:///optuna.db'}"  # any database that SQLAlchemy knows
     sampler: Any = field(default_factory=lambda: _mapping(name="TPESampler"))  # name and arguments
     pruner: Any = field(default_factory=lambda: _mapping(name="NopPruner"))  # name and arguments
-    batch: int = 8  # trials at a time with the launcher of a cluster
     params: Any = field(default_factory=_mapping)  # as on the command line, which counts more
 
 
@@ -53,7 +50,7 @@ class OptunaSweeper(Sweeper):
 
     def __init__(self, **settings: Any) -> None:
         self.settings = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in settings.items()}
-        self.params, self.batch = self.settings.pop("params"), self.settings.pop("batch")
+        self.params = self.settings.pop("params")
         for key in ("sampler", "pruner"):
             if not isinstance(self.settings[key], dict):  # its name alone
                 self.settings[key] = {"name": self.settings[key]}
@@ -71,8 +68,8 @@ class OptunaSweeper(Sweeper):
         Raises: UserError: something that is not allowed. SystemExit: a trial failed, or the storage was lost.
         """
         from equivariance.errors import UserError
-        from sweeps.display import complain, say
-        from sweeps.study_settings import Settings
+        from sweeps.launcher.display import complain, say
+        from sweeps.study.settings import Settings
 
         setup_globals()
         arguments = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
@@ -98,63 +95,20 @@ class OptunaSweeper(Sweeper):
         if code or study.failed:
             sys.exit(code or 1)
 
-    @property
-    def _ours(self) -> bool:
-        """By what it can do: Hydra executes modules of plugins again, so that a class may have a twin."""
-        return hasattr(self.launcher, "machine")
-
     def _check(self) -> None:
-        if self._ours:
-            self.launcher.limits()
-        if not (self._ours and self.launcher.hears_rows) and self.settings["pruner"].get("name") != "NopPruner":
+        # By what it can do: Hydra executes modules of plugins again, so that a class may have a twin.
+        if not hasattr(self.launcher, "machine"):
+            name = self.config.hydra.runtime.choices["hydra/launcher"]
+            raise ValueError(f"hydra/launcher={name}: a study needs one of local, submitit_slurm, submitit_local, ray")
+        self.launcher.limits()
+        if not self.launcher.hears_rows and self.settings["pruner"].get("name") != "NopPruner":
             raise ValueError("hydra.sweeper.pruner: only hydra/launcher=local hears of a run before its end")
-        if self.batch < 1:
-            raise ValueError(f"hydra.sweeper.batch={self.batch}: allowed: 1 or more")
 
     def _drive(self, study: "Study", search: Search) -> None:
         from equivariance.run import mirror
-        from sweeps.launcher import launch
+        from sweeps.launcher.launch import launch
 
-        told = mirror(search.first)
-        if not self._ours:
-            self._drive_in_batches(study, search, told)
-            return
         plan = "study {}: {} runs to do on {}".format
         name = study.settings.study
         place, limits = self.launcher.machine(search.first), self.launcher.limits()
-        launch(study, place, limits, told, lambda pool: plan(name, study.total, pool))
-
-    def _drive_in_batches(self, study: "Study", search: Search, told: "Mirroring") -> None:
-        """With a launcher that returns when all runs of a list have ended; what they gave is in their records."""
-        from sweeps.source import Outcome
-        from sweeps.tally import Tally
-
-        tally, count = Tally(study.total), 0
-        while jobs := list(islice(iter(study.next, None), self.batch)):
-            found = {job.record.path: job.record.result() for job in jobs}
-            new = [job for job in jobs if job.force or not found[job.record.path]]
-            reason = self._launched([search.typed(job) for job in new], count) if new else ""
-            count += len(new)
-            for job in jobs:
-                result = job.record.result()
-                if result is None:
-                    outcome = Outcome("failed", reason=reason or "it left no result")
-                elif job in new:
-                    outcome = Outcome("done", result, seconds=result["ended"] - result["began"])
-                else:
-                    outcome = Outcome("reused", result)
-                tally.add(job, outcome)
-                told.ended(job.record, outcome)
-                study.ended(job, outcome)
-        told.close()
-        tally.sum_up()
-        if tally.code:
-            sys.exit(tally.code)
-
-    def _launched(self, overrides: list[list[str]], first: int) -> str:
-        """Has runs computed; returns why, if the launcher gave up."""
-        try:
-            self.launcher.launch(overrides, initial_job_idx=first)
-        except Exception as error:  # whatever a launcher or its cluster may raise; each run's record says how it ended
-            return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        return ""
+        launch(study, place, limits, mirror(search.first), lambda pool: plan(name, study.total, pool))

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.equivariance_sweeps.local import composed
 
 if TYPE_CHECKING:
-    from sweeps.source import Job
-    from sweeps.study import Study
-    from sweeps.study_settings import Settings
+    from sweeps.launcher.source import Job
+    from sweeps.study.settings import Settings
+    from sweeps.study.study import Study
 
 # Epochs reckoned for a run whose recipe has no limit of them.
 EPOCHS = 1000
@@ -34,17 +33,16 @@ class Search:
 
     def __init__(self, loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> None:
         from equivariance.run import sweep_config
-        from sweeps.space import corners, overrides, parse, points
+        from sweeps.study.space import corners, overrides, parse, points
 
-        self.space, self._fixed = parse(arguments, loader)
+        self.space, fixed = parse(arguments, loader)
         self._name = ""
-        self._drawn: dict[Path, tuple[list[str], int]] = {}
         self._groups = [key for key in self.space if loader.get_group_options(key.lstrip("+"))]
         options = points({key: self.space[key] for key in self._groups})
         choices = [dict(zip(options, choice, strict=True)) for choice in product(*options.values())]
         ends = corners(self.space)
         firsts = [overrides({**ends[0], **choice}) for choice in choices]
-        bases = composed(loader, master, [[*self._fixed, *first] for first in firsts])
+        bases = composed(loader, master, [[*fixed, *first] for first in firsts])
         self._bases = {tuple(map(str, choice.values())): base for choice, base in zip(choices, bases, strict=True)}
         self._samples = [*firsts, *map(overrides, ends)]  # every combination of options, each end of every range
         self._configs = [sweep_config(self._config(sample)) for sample in self._samples]
@@ -58,8 +56,8 @@ class Search:
         from equivariance.job import fingerprints
         from equivariance.run import sweep_config
         from sweeps.identity import flat, identity
-        from sweeps.study import Study
-        from sweeps.study_store import search
+        from sweeps.study.store import search
+        from sweeps.study.study import Study
 
         values = [flat(scientific(config, fingerprints(config))) for config in self._configs]
         fixed = {k: v for k, v in values[0].items() if all(k in others and others[k] == v for others in values)}
@@ -83,16 +81,7 @@ class Search:
         from equivariance.job import prepare
         from equivariance.run import sweep_config
 
-        job = prepare(sweep_config(self._config(drawn, seed), self._name))
-        self._drawn[job.record.path] = drawn, seed
-        return job
-
-    def typed(self, job: "Job") -> list[str]:
-        """The overrides from which another process composes the same run."""
-        drawn, seed = self._drawn[job.record.path]
-        config = self._config(drawn, seed)
-        name = QuotedString(config.tracking.sweep or self._name, Quote.single).with_quotes()
-        return [*self._fixed, *drawn, f"seed={config.seed}", f"tracking.sweep={name}"]
+        return prepare(sweep_config(self._config(drawn, seed), self._name))
 
     def _config(self, drawn: Sequence[str], seed: int = 0) -> DictConfig:
         texts = dict(line.split("=", 1) for line in drawn)

@@ -55,21 +55,12 @@ def test_a_search_computes_each_trial_with_each_seed_once(tmp_path):
     assert len(results(tmp_path)) == 4
 
 
-@pytest.mark.slow
-def test_a_launcher_that_takes_lists_of_runs_is_given_batches(tmp_path):
-    other = ["hydra/launcher=basic", *RUNS[:-1], "hydra.sweeper.n_trials=3", "hydra.sweeper.batch=2"]
-    done = typed(tmp_path, *STUDY, *SPACE, *other)
-    assert done.returncode == 0, done.stderr
-    assert "study mine: 3 of 3 trials: 3 complete" in done.stdout
-    assert {result["sweep"] for result in results(tmp_path)} == {"mine"}
-
-
 @pytest.fixture
 def command(monkeypatch, workdir, capsys):
     """Types a command in this process, where nothing is computed: (exit code, error output, the study it would run)."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     launched = []
-    monkeypatch.setattr("sweeps.launcher.launch", lambda source, *rest: launched.append(source))
+    monkeypatch.setattr("sweeps.launcher.launch.launch", lambda source, *rest: launched.append(source))
 
     def enter(*arguments):
         monkeypatch.setattr(sys, "argv", ["run", "-m", *arguments])
@@ -107,7 +98,7 @@ def command(monkeypatch, workdir, capsys):
         (["conv=same,full", "hydra.sweeper.sampler._target_=os.system"], ["sampler._target_"]),
         (["conv=same,full", "hydra.sweeper.objectives=loss"], ["objectives=loss"]),
         (["conv=same,full", "hydra.launcher.workers=0"], ["workers=0"]),
-        (["conv=same,full", "hydra/launcher=basic", "hydra.sweeper.pruner=MedianPruner"], ["pruner", "local"]),
+        (["conv=same,full", "hydra/launcher=basic"], ["hydra/launcher=basic", "local, submitit_slurm"]),
     ],
     ids=" ".join,
 )
@@ -152,7 +143,7 @@ def test_a_storage_that_is_lost_on_the_way_is_told_in_one_line(command, monkeypa
 
         raise StorageInternalError("disk I/O error\nsecond line")
 
-    monkeypatch.setattr("sweeps.launcher.launch", lost)
+    monkeypatch.setattr("sweeps.launcher.launch.launch", lost)
     code, error, _ = command(*STUDY, "conv=same,full")
     assert code == 1
     assert error == "error: the study's storage is lost (disk I/O error); the same command goes on from here\n"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from sweeps.tracking import Mirror
+from sweeps.tracking.mirror import Mirror
 from tests.crash.harness import ROOK, Sweep, table
 
 

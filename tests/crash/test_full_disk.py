@@ -10,7 +10,7 @@ import yaml
 from safetensors.numpy import load_file
 
 from equivariance.job import prepare
-from sweeps.attempt import attempt
+from sweeps.launcher.attempt import attempt
 from sweeps.records import PARTIAL, Record
 from tests.crash.harness import computing, results
 

@@ -7,7 +7,7 @@ import pytest
 
 from equivariance.job import prepare
 from sweeps.__main__ import status
-from sweeps.attempt import attempt
+from sweeps.launcher.attempt import attempt
 from sweeps.records import RESULT, finished
 from tests.crash.harness import IMPULSE, results, starts, table
 

@@ -11,10 +11,10 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from sweeps.launcher import launch
-from sweeps.pool import Limits, Machine
+from sweeps.launcher.launch import launch
+from sweeps.launcher.pool import Limits, Machine
+from sweeps.launcher.source import Grid, Job
 from sweeps.records import Record
-from sweeps.source import Grid, Job
 from tests.crash.harness import ROOK, computing, results, starts, table, until
 
 TWELVE = ("experiment=rook", "device=cpu", "optim.epochs=60", "conv=same,full", "seed=0,1,2,3,4,5")

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
-    from sweeps.tracking import Mirror
+    from sweeps.tracking.mirror import Mirror
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     Mirror(f"sqlite:///{path}").read("Default")

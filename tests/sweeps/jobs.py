@@ -6,8 +6,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+from sweeps.launcher.source import Job
 from sweeps.records import Record
-from sweeps.source import Job
 from tests.sweeps.runs import finished_run
 
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from sweeps.identity import identity
+from sweeps.launcher.source import Job, Outcome
 from sweeps.records import Record
-from sweeps.source import Job, Outcome
-from sweeps.space import parse
-from sweeps.study import Study
-from sweeps.study_settings import Settings
+from sweeps.study.settings import Settings
+from sweeps.study.space import parse
+from sweeps.study.study import Study
 
 SPACE = ["optim.lr=tag(log,interval(1e-4,1))", "conv=same,full", "border=range(0,65,16)"]
 DISCRETE = ["conv=same,full", "border=range(0,65,16)"]

@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from sweeps import cluster, cluster_task
 from sweeps.claim import claim
-from sweeps.cluster import Cluster, Refused
-from sweeps.launcher import launch
-from sweeps.pool import Limits, Machine
+from sweeps.cluster import cluster, task
+from sweeps.cluster.cluster import Cluster, Refused
+from sweeps.launcher.launch import launch
+from sweeps.launcher.pool import Limits, Machine
+from sweeps.launcher.source import Grid
+from sweeps.launcher.worker import Died
 from sweeps.records import CLAIM
-from sweeps.source import Grid
-from sweeps.worker import Died
 from tests.sweeps.jobs import calls, job
 from tests.sweeps.test_launcher import Seen
 
@@ -174,9 +174,9 @@ def freeze(count):
 
 def test_a_run_that_hangs_outside_of_python_is_killed_a_little_later(tmp_path, monkeypatch):
     hanging = job(tmp_path, 1, "hangs")
-    monkeypatch.setattr(cluster_task, "PATIENCE", 0.2)
+    monkeypatch.setattr(task, "PATIENCE", 0.2)
     process = multiprocessing.get_context("fork").Process(
-        target=cluster_task.compute, args=(hanging, Machine(threads=freeze), 1, 0.2, tmp_path)
+        target=task.compute, args=(hanging, Machine(threads=freeze), 1, 0.2, tmp_path)
     )
     process.start()
     process.join(20)

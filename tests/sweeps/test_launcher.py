@@ -7,11 +7,11 @@ import time
 import pytest
 
 from sweeps.claim import claim
-from sweeps.launcher import launch
-from sweeps.pool import Limits, Machine, _slots
+from sweeps.launcher.launch import launch
+from sweeps.launcher.pool import Limits, Machine, _slots
+from sweeps.launcher.single import run_here
+from sweeps.launcher.source import Grid
 from sweeps.records import CLAIM
-from sweeps.single import run_here
-from sweeps.source import Grid
 from tests.sweeps.jobs import calls, job, shut_down
 
 PRELOAD = Machine(preload=["tests.sweeps.jobs"])

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from sweeps.tracking import Mirror, sync
+from sweeps.tracking.mirror import Mirror, sync
 from tests.sweeps.images import expected, ids, shown
 from tests.sweeps.runs import finished_run
 
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.crash
 # A sweep that finds all its runs finished, except that each is begun first.
 LOGGER = """
 from pathlib import Path
-from sweeps.mirroring import Mirroring
+from sweeps.launcher.mirroring import Mirroring
 from sweeps.records import finished
-from sweeps.source import Outcome
-from sweeps.tracking import Mirror
+from sweeps.launcher.source import Outcome
+from sweeps.tracking.mirror import Mirror
 mirroring = Mirroring(Mirror(None), "grid")
 for number, (record, result) in enumerate(finished(Path("runs"))):
     if number % 2:

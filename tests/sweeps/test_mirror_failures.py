@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sweeps.mirroring import Mirroring
-from sweeps.source import Outcome
-from sweeps.tracking import Mirror
+from sweeps.launcher.mirroring import Mirroring
+from sweeps.launcher.source import Outcome
+from sweeps.tracking.mirror import Mirror
 from tests.sweeps.images import expected, ids, shown
 from tests.sweeps.runs import finished_run
 

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from sweeps.records import Record
-from sweeps.tracking import Mirror
+from sweeps.tracking.mirror import Mirror
 from tests.sweeps.dying import killed
 from tests.sweeps.images import expected, ids, shown
 from tests.sweeps.runs import finished_run

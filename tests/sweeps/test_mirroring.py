@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.mirroring import Mirroring
+from sweeps.launcher.mirroring import Mirroring
+from sweeps.launcher.source import Outcome
 from sweeps.records import Record
-from sweeps.source import Outcome
 
 
 class Told:
@@ -48,8 +48,8 @@ DONE = Outcome("done", {"metrics": {}})
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    monkeypatch.setattr("sweeps.mirroring.DELAY", 0.3)
-    monkeypatch.setattr("sweeps.mirroring.TICK", 0.01)
+    monkeypatch.setattr("sweeps.launcher.mirroring.DELAY", 0.3)
+    monkeypatch.setattr("sweeps.launcher.mirroring.TICK", 0.01)
 
 
 def wait_for(said, count):

@@ -3,7 +3,7 @@
 import pytest
 from hydra.errors import HydraException
 
-from sweeps.space import corners, described, overrides, parse, points
+from sweeps.study.space import corners, described, overrides, parse, points
 
 
 def one(argument):

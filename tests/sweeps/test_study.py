@@ -8,7 +8,7 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from sweeps.source import Outcome
+from sweeps.launcher.source import Outcome
 from tests.sweeps.searches import DISCRETE, SPACE, Search, accuracy
 
 SAMPLERS = [

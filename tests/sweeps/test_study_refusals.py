@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeps.study_settings import Settings
+from sweeps.study.settings import Settings
 from tests.sweeps.searches import DISCRETE, SPACE, Search
 
 TWO = {"accuracy": "maximize", "gmacs": "minimize"}

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from sweeps.records import Record
-from sweeps.tracking import Mirror
+from sweeps.tracking.mirror import Mirror
 from tests.sweeps.images import expected, ids, shown
 from tests.sweeps.runs import finished_run
 
@@ -214,7 +214,7 @@ def test_an_address_is_shown_and_kept_without_its_password(workdir):
     mirror = Mirror("postgresql+psycopg2://user:secret@127.0.0.1:1/mlflow")
     assert mirror.uri == "postgresql+psycopg2://127.0.0.1:1/mlflow"
     record, _ = finished_run(workdir / "runs")
-    from sweeps.mark import Mark
+    from sweeps.tracking.mark import Mark
 
     mark = Mark(record, mirror._store)
     with mark.claim():

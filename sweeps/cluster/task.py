@@ -11,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from sweeps.attempt import attempt, note, output_to
-from sweeps.pool import Machine
-from sweeps.source import Job, Outcome
+from sweeps.launcher.attempt import attempt, note, output_to
+from sweeps.launcher.pool import Machine
+from sweeps.launcher.source import Job, Outcome
 
 Task = Callable[[], Outcome]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps import sampling
-from sweeps.sampling import Choice, Direction
-from sweeps.space import Space
+from sweeps.study import sampling
+from sweeps.study.sampling import Choice, Direction
+from sweeps.study.space import Space
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import time
 
-from sweeps.attempt import attempt, note
-from sweeps.display import say
-from sweeps.mirroring import Mirroring
-from sweeps.signals import stoppable
-from sweeps.source import Job, Outcome
-from sweeps.tally import Tally
+from sweeps.launcher.attempt import attempt, note
+from sweeps.launcher.display import say
+from sweeps.launcher.mirroring import Mirroring
+from sweeps.launcher.signals import stoppable
+from sweeps.launcher.source import Job, Outcome
+from sweeps.launcher.tally import Tally
 
 # Seconds between looks at a run that another process computes.
 TICK = 0.2

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeps import sampling
 from sweeps.claim import claim
-from sweeps.space import Space
-from sweeps.study_settings import Settings
-from sweeps.study_store import open_study
+from sweeps.study import sampling
+from sweeps.study.settings import Settings
+from sweeps.study.space import Space
+from sweeps.study.store import open_study
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any, Literal
 
-from sweeps.attempt import attempt, output_to
-from sweeps.source import Job, Outcome, Pruned, Report, Row
+from sweeps.launcher.attempt import attempt, output_to
+from sweeps.launcher.source import Job, Outcome, Pruned, Report, Row
 
 Task = Callable[[Report], Any]
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sweeps.display import complain
+from sweeps.launcher.display import complain
+from sweeps.launcher.source import Outcome
 from sweeps.records import Record
-from sweeps.source import Outcome
-from sweeps.tracking import Mirror
+from sweeps.tracking.mirror import Mirror
 
 Task = Callable[[], None]
 # A run is shown as RUNNING after so many seconds: one that has ended by then is logged in one go, at half the cost.

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sweeps.launcher.source import Job, Outcome, Pruned, Report
 from sweeps.records import LOG, Record
-from sweeps.source import Job, Outcome, Pruned, Report
 
 
 def attempt(job: Job, report: Report) -> Outcome:

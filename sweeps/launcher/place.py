@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from sweeps.pool import Limits
-from sweeps.source import Job
+from sweeps.launcher.pool import Limits
+from sweeps.launcher.source import Job
 
 
 class Slot(Protocol):

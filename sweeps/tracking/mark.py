@@ -9,7 +9,7 @@ from typing import Any
 
 from sweeps.claim import claim
 from sweeps.records import Record
-from sweeps.store import Store
+from sweeps.tracking.store import Store
 
 NAME = "mlflow.json"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sweeps.attempt import log
-from sweeps.display import complain, metrics, say
-from sweeps.source import Job, Outcome
+from sweeps.launcher.attempt import log
+from sweeps.launcher.display import complain, metrics, say
+from sweeps.launcher.source import Job, Outcome
 
 
 class Tally:

@@ -10,11 +10,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from sweeps.source import Job, Outcome, Row
-from sweeps.space import Space, overrides
-from sweeps.study_settings import Settings, rehearse
-from sweeps.study_store import claims
-from sweeps.trials import RUNS, Trial, Trials
+from sweeps.launcher.source import Job, Outcome, Row
+from sweeps.study.settings import Settings, rehearse
+from sweeps.study.space import Space, overrides
+from sweeps.study.store import claims
+from sweeps.study.trials import RUNS, Trial, Trials
 
 # Makes a run of a trial from its overrides and the number of its seed; raises where the values do not go together.
 Jobs = Callable[[list[str], int], Job]

@@ -8,11 +8,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sweeps.cluster import Cluster, Refused
-from sweeps.cluster_task import Task
-from sweeps.pool import Machine
-from sweeps.source import Outcome
-from sweeps.worker import Died
+from sweeps.cluster.cluster import Cluster, Refused
+from sweeps.cluster.task import Task
+from sweeps.launcher.pool import Machine
+from sweeps.launcher.source import Outcome
+from sweeps.launcher.worker import Died
 
 # Read by Ray when it is imported. 0: a Ray that is started on this machine listens on 127.0.0.1 alone.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"

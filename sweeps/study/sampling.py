@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
-from sweeps.space import Space, points
+from sweeps.study.space import Space, points
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.claim import claim
 from sweeps.identity import flat, identity
-from sweeps.space import Space, described
-from sweeps.study_settings import Settings
+from sweeps.study.settings import Settings
+from sweeps.study.space import Space, described
 
 if TYPE_CHECKING:
     import optuna

@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
-from sweeps.worker import Worker
+from sweeps.launcher.worker import Worker
 
 # Memory that a worker without a GPU is reckoned to need, in bytes: libraries and a canvas of DenseNet-121.
 MEMORY = 2 * 1024**3
@@ -135,7 +135,7 @@ class Pool:
 def _forkserver(preload: Sequence[str]) -> ForkServerContext:
     """Starts the process from which workers are forked; Ctrl-C reaches it too and is for the parent alone."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sweeps.preload", *preload])
+    context.set_forkserver_preload(["sweeps.launcher.preload", *preload])
     resource_tracker.ensure_running()  # which lets Ctrl-C through again when it starts
     kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it
     try:

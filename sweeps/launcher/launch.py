@@ -8,17 +8,17 @@ from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 
-from sweeps.attempt import note
 from sweeps.claim import free
-from sweeps.display import Display, complain, metrics, say
-from sweeps.mirroring import Mirroring
-from sweeps.place import Place, Slot, Slots
-from sweeps.pool import Limits
+from sweeps.launcher.attempt import note
+from sweeps.launcher.display import Display, complain, metrics, say
+from sweeps.launcher.mirroring import Mirroring
+from sweeps.launcher.place import Place, Slot, Slots
+from sweeps.launcher.pool import Limits
+from sweeps.launcher.signals import deaf, stoppable
+from sweeps.launcher.source import Job, Outcome, Source
+from sweeps.launcher.tally import Tally
+from sweeps.launcher.worker import Died
 from sweeps.records import CLAIM
-from sweeps.signals import deaf, stoppable
-from sweeps.source import Job, Outcome, Source
-from sweeps.tally import Tally
-from sweeps.worker import Died
 
 # Seconds between looks at timeouts, at runs of other sweeps and at the live line.
 TICK = 0.2

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.claim import free
 from sweeps.identity import flat
-from sweeps.mark import Mark
 from sweeps.records import CLAIM, Record, finished
-from sweeps.store import Store
+from sweeps.tracking.mark import Mark
+from sweeps.tracking.store import Store
 
 if TYPE_CHECKING:
     import pandas

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from sweeps.cluster import Cluster, Refused
-from sweeps.cluster_task import Task
-from sweeps.pool import Machine
-from sweeps.source import Outcome
-from sweeps.worker import Died
+from sweeps.cluster.cluster import Cluster, Refused
+from sweeps.cluster.task import Task
+from sweeps.launcher.pool import Machine
+from sweeps.launcher.source import Outcome
+from sweeps.launcher.worker import Died
 
 # Options that submitit has for every kind of cluster; it wants all others marked as SLURM's.
 COMMON = {
