@@ -13,8 +13,8 @@ from . import pointwise as pointwise
 from . import pooling as pooling
 from . import reduction as reduction
 from .canvas import Canvas
-from .cost import Cost, Work, cheaper, cost, work
+from .cost import Cost, Work, cost, work
 from .errors import CanvasUnsupported
 from .placing import place
 
-__all__ = ["Canvas", "CanvasUnsupported", "Cost", "Work", "cheaper", "cost", "place", "work"]
+__all__ = ["Canvas", "CanvasUnsupported", "Cost", "Work", "cost", "place", "work"]

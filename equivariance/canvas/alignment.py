@@ -30,7 +30,7 @@ class Joint:
 
     def cat_channels(self) -> Tensor:
         """All of them along channels, [n, ΣC_i, h, w]; without gradients each is written straight to its place."""
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or len({window.tensor.dtype for window, _, _ in self.sights}) > 1:
             return torch.cat(self.tensors(), 1)
         first = self.sights[0][0].tensor
         channels = [window.tensor.shape[1] for window, _, _ in self.sights]
@@ -62,7 +62,8 @@ def combine(
         if canvas.shape[2:] != first.shape[2:]:
             raise ValueError(f"maps of {list(first.shape[2:])} and {list(canvas.shape[2:])} in one op")
     windows = [Window(join(joint) if join else op(joint.tensors()), joint.spots) for joint in _joints(canvases)]
-    return first.like(_combine_grounds([canvas.ground for canvas in canvases], op), windows)
+    ground = _combine_grounds([canvas.ground for canvas in canvases], op)
+    return Canvas(ground, windows, first.members, max(canvas.tolerance for canvas in canvases))
 
 
 def _combine_grounds(grounds: list[Ground], op: Callable[[list[Tensor]], Tensor]) -> Ground:

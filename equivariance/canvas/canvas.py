@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .dispatch import GETTERS, dispatch
 from .errors import CanvasUnsupported
 from .gather import index_tensor
 from .pieces import Ground, Spot, Window
+from .wrapper import Wrapper
 
 # Where the windows cover this share of the batch, the ordinary tensor is cheaper than windows with surroundings.
 DENSE_SHARE = 0.75
@@ -21,7 +21,7 @@ Members = tuple[tuple[int, ...], ...]
 Key = TypeVar("Key")
 
 
-class Canvas(Tensor):
+class Canvas(Wrapper):
     """A batch [N, C, H, W] held as one ground and some windows; runs through an unmodified nn.Module.
 
     Args:
@@ -45,7 +45,7 @@ class Canvas(Tensor):
         """Makes the wrapper: the shape, dtype and device of what the parts stand for."""
         first, box = windows[0].tensor, ground.box
         size = (sum(map(len, members)), first.shape[1], box.bottom, box.right)
-        return Tensor._make_wrapper_subclass(cls, size, dtype=first.dtype, device=first.device)
+        return cls.wrap(size, [first, *(w.tensor for w in windows[1:]), ground.tensor])
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class Canvas(Tensor):
     ) -> None:
         self.ground, self.windows, self.members = ground, tuple(windows), members
         self.tolerance, self.kin = tolerance, [ref(self)]
+        self.guard()
 
     # -- back to ordinary tensors
 
@@ -65,8 +66,17 @@ class Canvas(Tensor):
         Returns:
             [N, C, H, W], equal to what the canvas stands for; gradients flow back into the canvas.
         """
+        opened = self.opened()
+        mine = {part.untyped_storage().data_ptr() for part in self.parts()}
+        return opened.clone() if opened.untyped_storage().data_ptr() in mine else opened
+
+    def opened(self) -> Tensor:
+        """The same for the engine's own use: it may share memory with a window."""
+        self.refuse_foreign()
         box = self.ground.box
-        return self.in_batch_order({s.group: w.over(s, box, self.ground) for w in self.windows for s in w.spots})
+        opened = self.in_batch_order({s.group: w.over(s, box, self.ground) for w in self.windows for s in w.spots})
+        repeated = any(step == 0 and n > 1 for step, n in zip(opened.stride(), opened.shape, strict=True))
+        return opened.clone() if repeated else opened  # in-place ops need memory of their own for each cell
 
     def in_batch_order(self, parts: dict[int, Tensor]) -> Tensor:
         """Per-group tensors [n, ...], put back in the order of the batch: [N, ...]."""
@@ -88,8 +98,9 @@ class Canvas(Tensor):
 
     def viewed_as(self, view: "Canvas") -> "Canvas":
         """Notes that the dense tensor behind `view` would be a view of this one's; returns the view."""
-        view.kin = self.kin
+        self.kin[:] = [relative for relative in self.kin if relative() is not None]
         self.kin.append(ref(view))
+        view.kin = self.kin
         return view
 
     def become(self, other: "Canvas") -> "Canvas":
@@ -97,10 +108,14 @@ class Canvas(Tensor):
 
         Raises:
             CanvasUnsupported: another canvas in use is a view of this one, or this one of it, and had to change too.
+            ValueError: the content has another shape.
         """
+        if other.shape != self.shape:
+            raise ValueError(f"an in-place op would turn {list(self.shape)} into {list(other.shape)}")
         if any(found is not None and found is not self for found in (relative() for relative in self.kin)):
             raise CanvasUnsupported("an in-place op on a canvas that shares memory with a slice of it")
-        self.ground, self.windows = other.ground, other.windows
+        same = other.map(lambda t: t.to(self.dtype))
+        self.ground, self.windows = same.ground, same.windows
         return self
 
     def settle(self) -> Tensor:
@@ -108,7 +123,7 @@ class Canvas(Tensor):
         computed = sum(w.tensor.shape[0] * w.tensor.shape[2] * w.tensor.shape[3] for w in self.windows)
         box = self.ground.box
         images = sum(map(len, self.members))
-        return self.dense() if computed >= DENSE_SHARE * images * box.bottom * box.right else self
+        return self.opened() if computed >= DENSE_SHARE * images * box.bottom * box.right else self
 
     def shared(self, first: int, second: int) -> bool:
         """Whether two images of the batch provably give the same map up to a shift of its window.
@@ -136,23 +151,9 @@ class Canvas(Tensor):
 
     # -- being a tensor
 
-    @property
-    def requires_grad(self) -> bool:  # type: ignore[override]
-        """Whether any part of the canvas does."""
-        return self.ground.tensor.requires_grad or any(w.tensor.requires_grad for w in self.windows)
-
-    @classmethod
-    def __torch_function__(
-        cls, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func in GETTERS:
-            with torch._C.DisableTorchFunctionSubclass():
-                return func(*args, **(kwargs or {}))
-        return dispatch(func, cls)(*args, **(kwargs or {}))
-
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
-        raise AssertionError(f"{func} reached a canvas past __torch_function__")
+    def parts(self) -> list[Tensor]:
+        """Windows and ground."""
+        return [*(window.tensor for window in self.windows), self.ground.tensor]
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         windows = ", ".join(f"{list(w.tensor.shape)} at {[(s.y, s.x) for s in w.spots]}" for w in self.windows)

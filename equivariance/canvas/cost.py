@@ -66,23 +66,12 @@ def cost(network: nn.Module, canvas: Canvas) -> Cost:
 
 def work(network: nn.Module, batch: Tensor) -> Work:
     """Counts one forward pass over a batch on the meta device, dense or canvas; the network may lie anywhere."""
-    state = {name: t.detach().to("meta") for name, t in (*network.named_parameters(), *network.named_buffers())}
+    tensors = (*network.named_parameters(), *network.named_buffers())
+    # Counters stay numbers: batch norm without a momentum reads its own.
+    state = {name: t.detach().to("meta") if t.is_floating_point() else t.detach().clone() for name, t in tensors}
     with torch.no_grad(), FlopCounterMode(display=False) as flops, _CallCounter() as counter:
         functional_call(network, state, (batch,))
     return Work(flops.get_total_flops() // 2, counter.calls)
-
-
-def cheaper(network: nn.Module, canvas: Canvas) -> Tensor:
-    """The canvas, or the ordinary tensor where the network runs at least as fast on that.
-
-    Args:
-        network: any module that runs on the canvas.
-        canvas: [N, C, H, W].
-
-    Returns:
-        what to call the network with: the canvas itself or canvas.dense().
-    """
-    return canvas if cost(network, canvas).engine == "canvas" else canvas.dense()
 
 
 class _CallCounter(TorchDispatchMode):

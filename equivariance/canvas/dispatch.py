@@ -48,10 +48,10 @@ def dispatch(op: Op, kind: type) -> Op:
     Raises:
         CanvasUnsupported: there is none.
     """
-    found = _RULES.get((op, kind.__name__))
-    if found is None:
-        raise CanvasUnsupported(op_name(op))
-    return found
+    for form in kind.__mro__:
+        if found := _RULES.get((op, form.__name__)):
+            return found
+    raise CanvasUnsupported(op_name(op))
 
 
 def op_name(op: Op) -> str:

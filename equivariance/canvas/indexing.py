@@ -23,6 +23,8 @@ _WRAP = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}  # PyTor
 def getitem(input: Canvas, key: Any) -> Canvas:
     """Slices of channels, rows and columns, [N, C, H, W] to [N, C', H', W']; like any slice a view of its input."""
     slices = _slices(key)
+    if slices is not None and any(part.step is not None and part.step < 1 for part in slices):
+        raise ValueError("the step of a slice must be greater than zero")
     if slices is None or slices[0] != slice(None):
         raise CanvasUnsupported(f"indexing by {key}", "only slices of channels, rows and columns are known")
     out = input
@@ -47,6 +49,8 @@ def split(input: Canvas, split_size: int | Sequence[int], dim: int = 0) -> tuple
         raise CanvasUnsupported(f"split along dimension {dim}")
     total = input.shape[1]
     sizes = [split_size] * -(-total // split_size) if isinstance(split_size, int) else list(split_size)
+    if not isinstance(split_size, int) and sum(sizes) != total:
+        raise ValueError(f"parts of {sizes} of {total} channels")
     ends = np.minimum(np.cumsum(sizes), total).tolist()
     return tuple(getitem(input, (slice(None), slice(a, b))) for a, b in zip([0, *ends[:-1]], ends, strict=True))
 
@@ -56,8 +60,8 @@ def pad(input: Canvas, pad: Sequence[int], mode: str = "constant", value: float 
     """torch.nn.functional.pad of height and width by any amounts, negative ones crop.
 
     Raises:
-        CanvasUnsupported: padding of channels or batch.
-        ValueError: nothing is left, or reflect or circular padding reaches past the other edge.
+        CanvasUnsupported: padding of channels or batch; nothing is left.
+        ValueError: reflect or circular padding reaches past the other edge, or not four amounts for another mode.
     """
     if any(pad[4:]):
         raise CanvasUnsupported("padding along channels or batch")
@@ -66,11 +70,13 @@ def pad(input: Canvas, pad: Sequence[int], mode: str = "constant", value: float 
         cropped = _crop(input, [(min(top, 0), min(bottom, 0)), (min(left, 0), min(right, 0))])
         grown = (max(left, 0), max(right, 0), max(top, 0), max(bottom, 0))
         return _pad_constant(cropped, grown, 0.0 if value is None else value)
-    out = input
+    if len(pad) != 4:
+        raise ValueError(f"{mode} padding of a map takes four amounts, not {len(pad)}")
+    out = input.like(input.ground, input.windows)
     for axis, (before, after) in ((2, (top, bottom)), (3, (left, right))):
         if before or after:
             out = _shown(out, axis, _wrapped_positions(input.shape[axis], before, after, mode))
-    return out.settle()
+    return _settled(out)
 
 
 @rule(F.interpolate)
@@ -84,11 +90,19 @@ def interpolate(
     out = input
     for axis, factor in zip((2, 3), factors, strict=True):
         out = _shown(out, axis, np.repeat(np.arange(input.shape[axis]), factor))
-    return out.settle()
+    return _settled(out)
+
+
+def _settled(moved: Canvas) -> Tensor:
+    """The same, settled into memory of its own: what was moved may be a view of the input."""
+    settled = moved.settle()
+    return settled if isinstance(settled, Canvas) else settled.clone()
 
 
 def _whole_factors(scale_factor: Any) -> tuple[int, int] | None:
     """(rows, columns), None where a factor is missing or no positive whole number."""
+    if isinstance(scale_factor, (tuple, list)) and len(scale_factor) != 2:
+        raise ValueError(f"scale factors {scale_factor} for height and width")
     given = [float(f) for f in np.broadcast_to(np.asarray(scale_factor or 0, np.float64), 2)]
     return (int(given[0]), int(given[1])) if all(f >= 1 and f == int(f) for f in given) else None
 
@@ -117,14 +131,16 @@ def _wrapped_positions(length: int, before: int, after: int, mode: str) -> Indic
     limit = {"reflect": length - 1, "circular": length}.get(mode)
     if limit is not None and max(before, after) > limit:
         raise ValueError(f"{mode} padding by {(before, after)} on an axis of {length}")
-    grown = np.pad(np.arange(length), (max(before, 0), max(after, 0)), mode=_WRAP[mode])  # type: ignore[call-overload]
-    return grown[max(-before, 0) : len(grown) - max(-after, 0)]
+    shown, cut = np.arange(length), slice(max(-before, 0), -max(-after, 0) or None)
+    if mode == "circular":  # wraps what negative amounts leave; the others crop what they made
+        shown, cut = shown[cut], slice(None)
+    return np.pad(shown, (max(before, 0), max(after, 0)), mode=_WRAP[mode])[cut]  # type: ignore[call-overload]
 
 
 def _shown(canvas: Canvas, axis: int, source: Indices) -> Canvas:
     """The canvas whose position i along `axis` (2 or 3) shows position source[i]."""
     if not len(source):
-        raise ValueError("no rows or columns are left of the canvas")
+        raise CanvasUnsupported("a slice without rows or columns")
     ground = canvas.ground
     kept, lengths = axes.reindex((ground.rows, ground.cols)[axis - 2], source)
     tensor = take(ground.tensor, axis, kept)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .alignment import Joint, combine
 from .canvas import Canvas
-from .dispatch import Op, rule, rules
+from .dispatch import Op, op_name, rule, rules
 from .errors import CanvasUnsupported
 from .gather import index_tensor
 from .pieces import Ground, Spot, Window
@@ -39,7 +39,7 @@ def arithmetic_in_place(op: Op) -> Op:
         if isinstance(other, Canvas):
             return input.become(combine([input, other], lambda tensors: op(*tensors, **kwargs)))
         if _is_dense_partner(input, other):
-            return input.become(_wrapped(input, op(input.dense(), other, **kwargs)))
+            return input.become(_wrapped(input, op(input.opened(), other, **kwargs)))
         _check_operand(op, other)
         return input.become(input.map(lambda t: op(t, other, **kwargs)))
 
@@ -47,8 +47,9 @@ def arithmetic_in_place(op: Op) -> Op:
 
 
 @rule(torch.cat, torch.concat, torch.concatenate)
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
     """torch.cat along channels, [N, C_i, H, W] each to [N, ΣC_i, H, W]."""
+    dim = dim if axis is None else axis
     if dim % 4 != 1:
         raise CanvasUnsupported(f"cat along dimension {dim}")
     canvases = [tensor for tensor in tensors if isinstance(tensor, Canvas)]
@@ -62,7 +63,7 @@ def _cat_channels(tensors: list[Tensor]) -> Tensor:
 
 
 def _opened(value: Any) -> Any:
-    return value.dense() if isinstance(value, Canvas) else value
+    return value.opened() if isinstance(value, Canvas) else value
 
 
 def _is_dense_partner(canvas: Canvas, operand: Any) -> bool:
@@ -91,6 +92,14 @@ def _wrapped(canvas: Canvas, tensor: Tensor) -> Canvas:
     return canvas.like(Ground(tensor.new_zeros(1, tensor.shape[1], 1, 1), (box.bottom,), (box.right,)), windows)
 
 
+def _swapped(op: Op) -> Op:
+    def swapped(input: Any, other: Any) -> Any:
+        return op(other, input)
+
+    swapped.__name__ = op_name(op)
+    return swapped
+
+
 rules("add sub mul div true_divide maximum minimum", arithmetic, torch, Tensor)
 for _dunder, _name in {
     "__add__": "add",
@@ -101,8 +110,8 @@ for _dunder, _name in {
 }.items():
     rule(getattr(Tensor, _dunder))(arithmetic(getattr(torch, _name)))
 rule(Tensor.__truediv__)(arithmetic(torch.div))
-rule(Tensor.__rsub__)(arithmetic(lambda a, b: torch.sub(b, a)))
-rule(Tensor.__rtruediv__)(arithmetic(lambda a, b: torch.div(b, a)))
+rule(Tensor.__rsub__)(arithmetic(_swapped(torch.sub)))
+rule(Tensor.__rtruediv__)(arithmetic(_swapped(torch.div)))
 for _name in ("add", "sub", "mul", "div"):
     _augmented = "__itruediv__" if _name == "div" else f"__i{_name}__"
     rule(getattr(Tensor, f"{_name}_"), getattr(Tensor, _augmented))(arithmetic_in_place(getattr(torch, _name)))

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .axes import Indices
 from .canvas import Canvas
@@ -16,7 +17,7 @@ Counts = int | Indices  # how many cells of the batch each cell of a part stands
 Moments = tuple[int, Tensor, Tensor]  # cells, mean [C], variance [C]
 
 
-@rule(F.batch_norm, torch.batch_norm)
+@rule(F.batch_norm)
 def batch_norm(
     input: Canvas,
     running_mean: Tensor | None,
@@ -74,43 +75,67 @@ class BatchNorm(torch.autograd.Function):
         mean = torch.stack([m * (n / cells) for n, m, _ in moments]).sum(0)
         var = torch.stack([(v + (m - mean).square()) * (n / cells) for n, m, v in moments]).sum(0)
         ctx.save_for_backward(weight, mean, var, *parts)
-        ctx.eps, ctx.counts, ctx.cells = eps, counts, cells
+        ctx.eps, ctx.counts, ctx.cells, ctx.bias_dtype = eps, counts, cells, None if bias is None else bias.dtype
         ctx.mark_non_differentiable(mean, var)
+        weight, bias = (None if t is None else t.to(mean.dtype) for t in (weight, bias))
         return mean, var, *(F.batch_norm(part, mean, var, weight, bias, False, 0.0, eps) for part in parts)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, _mean: Tensor, _var: Tensor, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """The usual formula, with the statistics' share of each cell's gradient multiplied by its count."""
         weight, mean, var, *parts = ctx.saved_tensors
+        wide, factor = mean.dtype, None if weight is None else weight.to(mean.dtype)
+        seen = [_finite(part.to(wide), count) for part, count in zip(parts, ctx.counts, strict=True)]
         inverse = (var + ctx.eps).rsqrt()
         direct, weight_shares, bias_shares = zip(
-            *(_frozen_backward(g, x, weight, mean, var, inverse, ctx.eps) for g, x in zip(grads, parts, strict=True)),
+            *(
+                _frozen_backward(g.to(wide), x, factor, mean, var, inverse, ctx.eps)
+                for g, x in zip(grads, seen, strict=True)
+            ),
             strict=True,
         )
         for_weight, for_bias = torch.stack(weight_shares).sum(0), torch.stack(bias_shares).sum(0)
-        scale = inverse if weight is None else weight * inverse
+        scale = inverse if factor is None else factor * inverse
         slope = -scale * for_weight / ctx.cells * inverse
         offset = (-scale * for_bias / ctx.cells - slope * mean)[:, None, None]
         slope = slope[:, None, None]
         for_parts = [
-            g.add_(offset * k).addcmul_(x, slope * k)
-            for g, x, k in zip(direct, parts, (_as_factor(c, offset) for c in ctx.counts), strict=True)
+            g.add_(offset * k).addcmul_(x, slope * k).to(part.dtype)
+            for g, x, k, part in zip(direct, seen, (_as_factor(c, offset) for c in ctx.counts), parts, strict=True)
         ]
-        absent = weight is None
-        return None if absent else for_weight, None if absent else for_bias, None, None, *for_parts
+        shares = (
+            None if weight is None else for_weight.to(weight.dtype),
+            None if ctx.bias_dtype is None else for_bias.to(ctx.bias_dtype),
+        )
+        return *shares, None, None, *for_parts
 
 
 def _moments(part: Tensor, counts: Counts) -> Moments:
-    """Cells, mean and biased variance of one part; cells that stand for nothing are left out, whatever they hold."""
+    """Cells, mean and biased variance of one part."""
     part = part.to(_accumulator(part))
     if isinstance(counts, int):
         var, mean = torch.var_mean(part, (0, 2, 3), correction=0)
         return counts * (part.numel() // part.shape[1]), mean, var
     cells, factor = int(counts.sum()), constant(counts, part)
-    part = part.masked_fill(constant(counts == 0, part, torch.bool), 0.0)
+    part = _visible(part, counts)
     mean = (part * factor).sum((0, 2, 3)) / max(cells, 1)
     deviation = part - mean[:, None, None]
     return cells, mean, (deviation.square() * factor).sum((0, 2, 3)) / max(cells, 1)
+
+
+def _visible(part: Tensor, counts: Counts) -> Tensor:
+    """The part with zeros where cells stand for nothing, whatever they hold."""
+    if isinstance(counts, int) or counts.all():
+        return part
+    return part.masked_fill(constant(counts == 0, part, torch.bool), 0.0)
+
+
+def _finite(part: Tensor, counts: Counts) -> Tensor:
+    """The part without infinities and NaN in cells that stand for nothing, where 0 times them would be NaN."""
+    if isinstance(counts, int) or counts.all():
+        return part
+    return part.masked_fill(constant(counts == 0, part, torch.bool) & ~part.isfinite(), 0.0)
 
 
 def _as_factor(counts: Counts, like: Tensor) -> int | Tensor:

@@ -8,12 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .canvas import Canvas
-from .dispatch import GETTERS, Op, dispatch, rule, rules
+from .dispatch import rule, rules
 from .errors import CanvasUnsupported
 from .pointwise import copying
+from .wrapper import Wrapper
 
 
-class ChannelsLast(Tensor):
+class ChannelsLast(Wrapper):
     """A canvas with its channels permuted to the end: stands for [N, H, W, C].
 
     Args:
@@ -27,56 +28,50 @@ class ChannelsLast(Tensor):
         """Wraps the canvas; its tensors are not copied."""
         n, channels, height, width = canvas.shape
         size = (n, height, width, channels)
-        return Tensor._make_wrapper_subclass(cls, size, dtype=canvas.dtype, device=canvas.device)
+        return cls.wrap(size, canvas.parts())
 
     def __init__(self, canvas: Canvas) -> None:
         self.canvas = canvas
+        self.guard()
 
     def dense(self) -> Tensor:
         """The ordinary tensor [N, H, W, C]."""
+        self.refuse_foreign()
         return self.canvas.dense().permute(0, 2, 3, 1)
 
     def map(self, f: Callable[[Tensor], Tensor]) -> "ChannelsLast":
         """The same after a function of each pixel, [n, h, w, C] to [n, h, w, C']."""
         return ChannelsLast(self.canvas.map(lambda t: f(t.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)))
 
-    @property
-    def requires_grad(self) -> bool:  # type: ignore[override]
-        """Whether any part of the canvas does."""
-        return self.canvas.requires_grad
+    def become(self, other: "ChannelsLast") -> "ChannelsLast":
+        """Takes over another one's content: what an in-place op does."""
+        self.canvas.become(other.canvas)
+        return self
 
-    @classmethod
-    def __torch_function__(
-        cls, func: Op, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func in GETTERS:
-            with torch._C.DisableTorchFunctionSubclass():
-                return func(*args, **(kwargs or {}))
-        return dispatch(func, cls)(*args, **(kwargs or {}))
-
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
-        raise AssertionError(f"{func} reached a canvas past __torch_function__")
+    def parts(self) -> list[Tensor]:
+        """Those of the canvas."""
+        return self.canvas.parts()
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return f"ChannelsLast({self.canvas!r})"
 
 
 @rule(torch.permute, Tensor.permute)
-def permute(input: Canvas, *dims: Any) -> Tensor:
+def permute(input: Canvas, *order: Any, dims: Any = None) -> Tensor:
     """[N, C, H, W] to [N, H, W, C]; no other order is known."""
-    if _order(dims) == (0, 1, 2, 3):
+    wanted = _order(order, dims)
+    if wanted == (0, 1, 2, 3):
         return input
-    if _order(dims) != (0, 2, 3, 1):
-        raise CanvasUnsupported(f"permute to {_order(dims)}")
+    if wanted != (0, 2, 3, 1):
+        raise CanvasUnsupported(f"permute to {wanted}")
     return ChannelsLast(input.viewed_as(input.map(lambda t: t)))
 
 
 @rule(torch.permute, Tensor.permute, form="ChannelsLast")
-def permute_back(input: ChannelsLast, *dims: Any) -> Tensor:
+def permute_back(input: ChannelsLast, *order: Any, dims: Any = None) -> Tensor:
     """[N, H, W, C] to [N, C, H, W]; no other order is known."""
-    if _order(dims) != (0, 3, 1, 2):
-        raise CanvasUnsupported(f"permute of a permuted canvas to {_order(dims)}")
+    if (wanted := _order(order, dims)) != (0, 3, 1, 2):
+        raise CanvasUnsupported(f"permute of a permuted canvas to {wanted}")
     return input.canvas
 
 
@@ -109,8 +104,9 @@ def dropout(input: ChannelsLast, p: float = 0.5, training: bool = True, inplace:
     return input
 
 
-def _order(dims: tuple[Any, ...]) -> tuple[int, ...]:
-    flat = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+def _order(given: tuple[Any, ...], dims: Any) -> tuple[int, ...]:
+    given = given if dims is None else (dims,)
+    flat = given[0] if len(given) == 1 and not isinstance(given[0], int) else given
     return tuple(d % 4 for d in flat)
 
 

@@ -1,13 +1,13 @@
 """Where a canvas comes from: pictures laid on empty canvases."""
 
 from collections.abc import Sequence
+from operator import index
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from .canvas import Canvas
-from .gather import index_tensor
+from .gather import constant, index_tensor
 from .pieces import Box, Ground, Spot, Window
 
 
@@ -35,19 +35,27 @@ def place(
 
     Raises:
         ValueError: N is no multiple of n, a picture leaves the canvas, or the background has not C numbers.
+        TypeError: a size or a corner that is no whole number.
     """
-    height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
-    colour = torch.as_tensor(background, dtype=pictures.dtype, device=pictures.device).reshape(1, -1, 1, 1)
+    height, width = map(index, size if isinstance(size, Sequence) else (size, size))
+    corners = [(index(y), index(x)) for y, x in corners]
+    colour = _colour(background, pictures)
     _check(pictures, (height, width), corners, colour)
     groups: dict[tuple[int, int], list[int]] = {}
     for image, (y, x) in enumerate(corners):
-        groups.setdefault((int(y), int(x)), []).append(image)
+        groups.setdefault((y, x), []).append(image)
     sharing: dict[tuple[int, ...], list[Spot]] = {}
     for group, ((y, x), images) in enumerate(groups.items()):
         sharing.setdefault(tuple(i % len(pictures) for i in images), []).append(Spot(group, y, x))
     windows = [Window(_select(pictures, shown), tuple(spots)) for shown, spots in sharing.items()]
     members = tuple(tuple(images) for images in groups.values())
     return Canvas(Ground(colour, (height,), (width,)), windows, members, tolerance)
+
+
+def _colour(background: Tensor | Sequence[float], pictures: Tensor) -> Tensor:
+    if not isinstance(background, Tensor):
+        return constant(np.asarray(background), pictures).reshape(1, -1, 1, 1)
+    return background.to(pictures.device, pictures.dtype).reshape(1, -1, 1, 1)
 
 
 def _select(pictures: Tensor, shown: tuple[int, ...]) -> Tensor:
@@ -65,6 +73,6 @@ def _check(pictures: Tensor, size: tuple[int, int], corners: Sequence[tuple[int,
         raise ValueError(f"a background of {colour.shape[1]} numbers for {pictures.shape[1]} channels")
     whole = Box(0, size[0], 0, size[1])
     for y, x in set(corners):
-        box = Box(0, pictures.shape[2], 0, pictures.shape[3]).shift(int(y), int(x))
+        box = Box(0, pictures.shape[2], 0, pictures.shape[3]).shift(y, x)
         if box.meet(whole) != box:
             raise ValueError(f"a picture of {list(pictures.shape[2:])} at {(y, x)} leaves the canvas of {list(size)}")

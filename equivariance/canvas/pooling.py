@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -55,8 +56,10 @@ def avg_pool2d(
     along = ceil_kernels(input, along) if ceil_mode else along
     uneven = any(kernel.extra or (kernel.before and not count_include_pad) for kernel in along)
     divisor = 1 if uneven and divisor_override is None else divisor_override
-    slid = slide(input, lambda t: F.avg_pool2d(t, size, step, divisor_override=divisor), along)
-    return divide_by_taps(slid, input, along, count_include_pad) if uneven and divisor_override is None else slid
+    finish = partial(divide_by_taps, canvas=input, along=along, padding_counts=count_include_pad)
+    by_hand = uneven and divisor_override is None
+    pool = partial(F.avg_pool2d, kernel_size=size, stride=step, divisor_override=divisor)
+    return slide(input, pool, along, finish=finish if by_hand else None)
 
 
 def _stride(stride: Size | None, kernel_size: Size) -> tuple[int, int]:

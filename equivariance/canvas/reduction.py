@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .canvas import Canvas
 from .dispatch import rule
@@ -25,6 +26,8 @@ def adaptive_avg_pool2d(input: Canvas, output_size: int | Sequence[int | None] |
     Each bin is the window's sum plus every ground cell times how often the bin shows it, over the bin's area.
     """
     rows, cols = _bins(input, output_size)
+    if (len(rows), len(cols)) == input.shape[2:]:
+        return input.dense()
     return _pooled(input, rows, cols, _bin_means)
 
 
@@ -32,10 +35,15 @@ def adaptive_avg_pool2d(input: Canvas, output_size: int | Sequence[int | None] |
 def adaptive_max_pool2d(
     input: Canvas, output_size: int | Sequence[int | None] | None, return_indices: bool = False
 ) -> Tensor:
-    """torch.nn.functional.adaptive_max_pool2d, [N, C, H, W] to the ordinary tensor [N, C, h, w]."""
+    """torch.nn.functional.adaptive_max_pool2d, [N, C, H, W] to the ordinary tensor [N, C, h, w].
+
+    Of several equal largest cells PyTorch leaves open which one gets the gradient; here the window's come first.
+    """
     if return_indices:
         raise CanvasUnsupported("adaptive_max_pool2d with return_indices")
     rows, cols = _bins(input, output_size)
+    if (len(rows), len(cols)) == input.shape[2:]:
+        return input.dense()
     return _pooled(input, rows, cols, _bin_maxima)
 
 
@@ -55,14 +63,20 @@ def sum_(
     input: Canvas, dim: Any = None, keepdim: bool = False, *, axis: Any = None, dtype: torch.dtype | None = None
 ) -> Tensor:
     """torch.sum over height and width, [N, C, H, W] to [N, C] or, with keepdim, [N, C, 1, 1]."""
-    return mean(input, dim, keepdim, axis=axis, dtype=dtype) * (input.shape[2] * input.shape[3])
+    if dtype is not None:
+        raise CanvasUnsupported("sum with a dtype")
+    _check_spatial("sum", dim if axis is None else axis)
+    return _squeezed(_pooled(input, *_bins(input, 1), _bin_sums).to(input.dtype), keepdim)
 
 
 @rule(torch.amax, Tensor.amax)
 def amax(input: Canvas, dim: Any = (), keepdim: bool = False) -> Tensor:
-    """torch.amax over height and width, [N, C, H, W] to [N, C] or, with keepdim, [N, C, 1, 1]."""
+    """torch.amax over height and width, [N, C, H, W] to [N, C] or, with keepdim, [N, C, 1, 1].
+
+    Equal largest cells share the gradient evenly, those of the ground as often as the image shows them.
+    """
     _check_spatial("amax", dim)
-    return _squeezed(adaptive_max_pool2d(input, 1), keepdim)
+    return _squeezed(_pooled(input, *_bins(input, 1), _even_maximum), keepdim)
 
 
 @rule(torch.flatten, Tensor.flatten)
@@ -90,16 +104,22 @@ def _pooled(canvas: Canvas, rows: Bins, cols: Bins, pool: Any) -> Tensor:
 def _bin_means(
     window: Window, inside: tuple[Bins, Bins], ground: Ground, shown: Any, bins: tuple[Bins, Bins]
 ) -> Tensor:
-    tensor = window.tensor
-    if len(shown) == 1:
-        total = tensor.sum((2, 3), keepdim=True)
-    else:
-        rows, cols = (constant(_membership(part, n), tensor) for part, n in zip(inside, tensor.shape[2:], strict=True))
-        total = rows @ tensor @ cols.T  # [n, C, bin rows, bin cols]
-    counts = constant(shown.reshape(len(shown), -1), tensor)
-    total = total + (ground.tensor.flatten(2) @ counts.T).reshape(1, -1, *total.shape[2:])
+    sums = _bin_sums(window, inside, ground, shown, bins)
     area = [[(b - a) * (d - c) for c, d in bins[1]] for a, b in bins[0]]
-    return total / constant(np.array(area), tensor)
+    return (sums / constant(np.array(area), sums)).to(window.tensor.dtype)
+
+
+def _bin_sums(window: Window, inside: tuple[Bins, Bins], ground: Ground, shown: Any, bins: tuple[Bins, Bins]) -> Tensor:
+    """In float32 at least; no bin meets a cell that it does not show, whatever that holds."""
+    wide = torch.promote_types(window.tensor.dtype, torch.float32)
+    around, found = ground.tensor.to(wide), []
+    for (a, b), counts in zip(((r, c) for r in inside[0] for c in inside[1]), shown, strict=True):
+        total = window.tensor[:, :, a[0] : a[1], b[0] : b[1]].sum((2, 3), dtype=wide)
+        if counts.any():
+            visible = around.masked_fill(constant(counts == 0, around, torch.bool), 0.0)
+            total = total + (visible * constant(counts, around)).sum((2, 3))
+        found.append(total)
+    return torch.stack(found, -1).unflatten(-1, (len(bins[0]), len(bins[1])))
 
 
 def _bin_maxima(
@@ -112,9 +132,41 @@ def _bin_maxima(
         if seen.any():
             hidden = constant(seen == 0, ground.tensor, torch.bool)
             around = _maximum(ground.tensor.masked_fill(hidden, -math.inf)).expand(len(window.tensor), -1)
-            best = around if best is None else torch.where(best >= around, best, around)
+            best = around if best is None else torch.where((best >= around) | best.isnan(), best, around)
         found.append(best)
     return torch.stack(found, -1).unflatten(-1, (len(bins[0]), len(bins[1])))  # type: ignore[arg-type]
+
+
+def _even_maximum(
+    window: Window, inside: tuple[Bins, Bins], ground: Ground, shown: Any, bins: tuple[Bins, Bins]
+) -> Tensor:
+    (rows,), (cols,) = inside
+    part = window.tensor[:, :, rows[0] : rows[1], cols[0] : cols[1]]
+    largest: Tensor = EvenMaximum.apply(part, ground.tensor, constant(shown[0], ground.tensor))
+    return largest[:, :, None, None]
+
+
+class EvenMaximum(torch.autograd.Function):
+    """The largest of all cells [n, C], of which the ground's [1, C, r, c] count counts [r, c] times."""
+
+    @staticmethod
+    def forward(ctx: Any, window: Tensor, around: Tensor, counts: Tensor) -> Tensor:
+        """Returns the maximum; NaN where any cell is."""
+        largest = window.amax((2, 3))
+        beyond = around.masked_fill(counts == 0, -math.inf).amax((2, 3))
+        largest = torch.maximum(largest, beyond)
+        ctx.save_for_backward(window, around, counts, largest)
+        return largest
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Each of the equal largest cells gets the same share."""
+        window, around, counts, largest = ctx.saved_tensors
+        largest = largest[:, :, None, None]
+        inner, outer = (window == largest).to(grad.dtype), (around == largest).to(grad.dtype) * counts
+        share = grad[:, :, None, None] / (inner.sum((2, 3), keepdim=True) + outer.sum((2, 3), keepdim=True))
+        return inner.mul_(share), (outer * share).sum(0, keepdim=True), None
 
 
 def _maximum(part: Tensor) -> Tensor:
@@ -135,12 +187,6 @@ def _inside(start: int, stop: int, bins: Bins) -> Bins:
     """Each bin's [start, stop) within a window that spans [start, stop); empty where they do not meet."""
     clipped = ((max(a, start) - start, min(b, stop) - start) for a, b in bins)
     return [(a, b) if a < b else (0, 0) for a, b in clipped]
-
-
-def _membership(part: Bins, length: int) -> np.ndarray:
-    """1 where a cell belongs to a bin, [bins, length]."""
-    at = np.arange(length)
-    return np.array([(at >= a) & (at < b) for a, b in part], np.float64)
 
 
 def _shown(ground: Ground, window: Box, rows: Bins, cols: Bins) -> np.ndarray:

@@ -34,7 +34,13 @@ def kernels(
     return Kernel(*rows), Kernel(*cols)
 
 
-def slide(canvas: Canvas, op: Callable[[Tensor], Tensor], along: Kernels, fill: float = 0.0) -> Tensor:
+def slide(
+    canvas: Canvas,
+    op: Callable[[Tensor], Tensor],
+    along: Kernels,
+    fill: float = 0.0,
+    finish: Callable[[Canvas], Canvas] | None = None,
+) -> Tensor:
     """The canvas after a kernel slid over it.
 
     Args:
@@ -42,6 +48,7 @@ def slide(canvas: Canvas, op: Callable[[Tensor], Tensor], along: Kernels, fill: 
         op: the op without any padding, [n, C, h, w] to [n, C', h', w'].
         along: the kernel's two axes, padding included.
         fill: what padding shows.
+        finish: what is yet to be done to the result.
 
     Returns:
         [N, C', H', W'], a canvas or, where the windows cover nearly all of it, an ordinary tensor.
@@ -54,6 +61,7 @@ def slide(canvas: Canvas, op: Callable[[Tensor], Tensor], along: Kernels, fill: 
             raise ValueError(f"a kernel of {kernel.span} does not fit a padded axis of {length}")
     windows = [out for window in canvas.windows for out in _slide_window(canvas, window, op, along, fill)]
     slid = canvas.like(_slide_ground(canvas.ground, op, along, fill), windows)
+    slid = finish(slid) if finish else slid
     if canvas.tolerance and not torch.is_grad_enabled() and any(kernel.size > 1 for kernel in along):
         slid = trim(slid)
     return slid.settle()
@@ -104,11 +112,9 @@ def ceil_kernels(canvas: Canvas, along: Kernels) -> Kernels:
     return rows, cols
 
 
-def divide_by_taps(slid: Tensor, canvas: Canvas, along: Kernels, padding_counts: bool) -> Tensor:
+def divide_by_taps(slid: Canvas, canvas: Canvas, along: Kernels, padding_counts: bool) -> Canvas:
     """Sums over a kernel's taps, [N, C, H', W'], divided by how many inputs each of them met on `canvas`."""
     counts = [axes.taps(length, kernel, padding_counts) for kernel, length in zip(along, canvas.shape[2:], strict=True)]
-    if not isinstance(slid, Canvas):
-        return slid / constant(counts[0][:, None] * counts[1], slid)
     first_row, first_col = (
         axes.slide(axis, kernel).first
         for axis, kernel in zip((canvas.ground.rows, canvas.ground.cols), along, strict=True)

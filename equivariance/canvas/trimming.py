@@ -6,9 +6,10 @@ close for equal, so that places far from any edge go on sharing one window. Wind
 different shapes and differ in their last bits, so a tolerance near the dtype's own rounding trims little.
 """
 
-import math
+from itertools import islice
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from .axes import Axis, Indices
@@ -26,39 +27,64 @@ def trim(canvas: Canvas) -> Canvas:
     if canvas.is_meta:
         return canvas
     tensors = [canvas.ground.tensor, *(window.tensor for window in canvas.windows)]
-    allowed = canvas.tolerance * max(float(tensor.abs().amax()) for tensor in tensors)
-    if not math.isfinite(allowed):
-        return canvas  # next to an infinity, or to what is no number, nothing is negligible
-    windows = [_trim_window(window, canvas.ground, allowed) for window in canvas.windows]
-    return canvas.like(_trim_ground(canvas.ground, allowed), windows)
+    largest = torch.stack([tensor.abs().amax() for tensor in tensors]).amax()
+    # Next to an infinity, or to what is no number, nothing is negligible.
+    allowed = torch.where(largest.isfinite(), canvas.tolerance * largest, -1.0)
+    ground = canvas.ground
+    flags = [flag for window in canvas.windows for flag in _deviates(window, ground, allowed)]
+    flags += [
+        _near_middle(ground.tensor, 2, ground.rows, allowed),
+        _near_middle(ground.tensor, 3, ground.cols, allowed),
+    ]
+    *marked, rows, cols = _read(flags)
+    windows = [_cropped(w, *marked[2 * i : 2 * i + 2]) for i, w in enumerate(canvas.windows)]
+    return canvas.like(_trim_ground(ground, rows, cols), windows)
 
 
-def _trim_window(window: Window, ground: Ground, allowed: float) -> Window:
-    """The window cropped to the cells that deviate, at the cost of one cell where none does."""
+def _read(flags: list[Tensor]) -> list[list[bool]]:
+    """All of them at once: a GPU is waited for once."""
+    found = iter(torch.cat(flags).tolist())
+    return [list(islice(found, len(flag))) for flag in flags]
+
+
+def _deviates(window: Window, ground: Ground, allowed: Tensor) -> tuple[Tensor, Tensor]:
+    """Which rows and which columns of a window hold a cell that is not the ground."""
     around = ground.over(window.box(window.spots[0]))  # spots that share a window hide the same ground
-    deviates = (window.tensor - around).abs_().amax((0, 1)) > allowed
-    rows, cols = _extent(deviates.any(1)), _extent(deviates.any(0))
-    cropped = window.tensor[:, :, rows, cols]
-    return Window(cropped, tuple(Spot(s.group, s.y + rows.start, s.x + cols.start) for s in window.spots))
+    found = ~((window.tensor - around).abs_().amax((0, 1)) <= allowed)
+    return found.any(1), found.any(0)
 
 
-def _extent(flags: Tensor) -> slice:
-    marked = flags.nonzero().flatten().tolist()
-    return slice(marked[0], marked[-1] + 1) if marked else slice(0, 1)
+def _cropped(window: Window, rows: list[bool], cols: list[bool]) -> Window:
+    """The window without the outer rows and columns that do not deviate; one cell where none does."""
+    tall, wide = _extent(rows), _extent(cols)
+    spots = tuple(Spot(s.group, s.y + tall.start, s.x + wide.start) for s in window.spots)
+    return Window(window.tensor[:, :, tall, wide], spots)
 
 
-def _trim_ground(ground: Ground, allowed: float) -> Ground:
-    keep_rows, rows = _joined(ground.tensor, 2, ground.rows, allowed)
-    keep_cols, cols = _joined(ground.tensor, 3, ground.cols, allowed)
+def _extent(flags: list[bool]) -> slice:
+    marked = np.flatnonzero(flags)
+    return slice(int(marked[0]), int(marked[-1]) + 1) if len(marked) else slice(0, 1)
+
+
+def _trim_ground(ground: Ground, near_rows: list[bool], near_cols: list[bool]) -> Ground:
+    keep_rows, rows = _joined(ground.rows, near_rows)
+    keep_cols, cols = _joined(ground.cols, near_cols)
     return Ground(take(take(ground.tensor, 2, keep_rows), 3, keep_cols), rows, cols)
 
 
-def _joined(tensor: Tensor, dim: int, axis: Axis, allowed: float) -> tuple[Indices, Axis]:
-    """Entries to keep and their multiplicities once all around the middle that look like the middle are one."""
-    middle = int(np.searchsorted(np.cumsum(axis), sum(axis) // 2, side="right"))
+def _middle(axis: Axis) -> int:
+    return int(np.searchsorted(np.cumsum(axis), sum(axis) // 2, side="right"))
+
+
+def _near_middle(tensor: Tensor, dim: int, axis: Axis, allowed: Tensor) -> Tensor:
+    """Which entries along `dim` look like the middle one."""
     others = tuple(d for d in range(4) if d != dim)
-    near = ((tensor - tensor.narrow(dim, middle, 1)).abs_().amax(others) <= allowed).tolist()
-    first, last = middle, middle
+    return (tensor - tensor.narrow(dim, _middle(axis), 1)).abs_().amax(others) <= allowed
+
+
+def _joined(axis: Axis, near: list[bool]) -> tuple[Indices, Axis]:
+    """Entries to keep and their multiplicities once all around the middle that look like the middle are one."""
+    first = last = middle = _middle(axis)
     while first > 0 and near[first - 1]:
         first -= 1
     while last + 1 < len(axis) and near[last + 1]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from equivariance.canvas import CanvasUnsupported, place
 
@@ -33,8 +34,30 @@ UNLISTED = {
     "padding": lambda x: F.pad(x, (0, 0, 0, 0, 1, 1)),
     "layer_norm": lambda x: F.layer_norm(x.permute(0, 2, 3, 1), (120, 3)),
     "conv2d": lambda x: F.conv2d(torch.rand(1, 1, 9, 9), x),
+    "out=": lambda x: torch.add(x, 1, out=torch.empty(4, 3, 120, 120)),
+    "with out": lambda x: torch.add(torch.ones(4, 3, 120, 120), 1, out=x),
+    "torch.autograd.Function": lambda x: Cube.apply(F.conv2d(x, torch.ones(3, 3, 1, 1, requires_grad=True))) + 1,
+    "reentrant checkpoint": lambda x: checkpoint(
+        nn.Conv2d(3, 3, 1), F.conv2d(x, torch.ones(3, 3, 1, 1, requires_grad=True)), use_reentrant=True
+    ).dense(),
     "different batches": lambda x: x + scene(0, n=1, dtype=torch.float32).canvas(),
 }
+
+
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+class Open(Cube):
+    @staticmethod
+    def forward(ctx, x):
+        return (x * x).dense()
 
 
 class Leaf(nn.Module):
@@ -53,6 +76,17 @@ def test_refusal_names_op_module_and_way_out(op):
         network(scene(dtype=torch.float32).canvas())
     for part in (op, "1.0 (Leaf)", "canvas.dense()"):
         assert part in str(refused.value)
+
+
+def test_gradients_that_would_get_lost_in_a_function_are_refused():
+    x = F.conv2d(scene(dtype=torch.float32).canvas(), torch.ones(3, 3, 1, 1, requires_grad=True))
+    with pytest.raises(CanvasUnsupported, match=r"torch\.autograd\.Function"):
+        Open.apply(x).sum().backward()
+
+
+def test_functions_are_fine_where_nothing_learns():
+    x = scene(dtype=torch.float32)
+    assert torch.equal(Cube.apply(x.canvas()).dense(), x.painted() ** 3)
 
 
 def test_an_op_outside_of_any_module_says_so():
@@ -78,7 +112,7 @@ def test_writing_into_a_slice_whose_source_is_gone_works():
     ("change", "message"),
     [
         ({"corners": [(0, 0)] * 3}, "no multiple"),
-        ({"corners": []}, "no multiple"),
+        ({"corners": torch.zeros(0, 2, dtype=torch.int64)}, "no multiple"),
         ({"corners": [(0, 65), (0, 0)]}, "leaves the canvas"),
         ({"corners": [(-1, 0), (0, 0)]}, "leaves the canvas"),
         ({"background": (0.0,)}, "3 channels"),
@@ -99,16 +133,21 @@ def test_place_says_what_is_wrong(change, message):
         lambda x: F.max_pool2d(x, 2, 2, 2),
         lambda x: F.pad(x, (120, 0, 0, 0), mode="reflect"),
         lambda x: x + x[:, :, 1:],
+        lambda x: x[:, :, ::-1],
+        lambda x: x.split([1, 1], 1),
+        lambda x: F.pad(x, (1, 1), mode="circular"),
+        lambda x: F.interpolate(x, scale_factor=(2,)),
+        lambda x: (x[:, :1] * 1).add_(x),
     ],
 )
 def test_what_does_not_fit_raises_as_it_does_densely(op):
     x = scene(dtype=torch.float32)
-    with pytest.raises((RuntimeError, ValueError)):
+    with pytest.raises((RuntimeError, ValueError, NotImplementedError)):
         op(x.painted())
     with pytest.raises((RuntimeError, ValueError)):
         op(x.canvas())
 
 
 def test_cropping_everything_raises():
-    with pytest.raises(ValueError, match="left of the canvas"):
+    with pytest.raises(CanvasUnsupported, match=r"without rows or columns.*canvas\.dense"):
         F.pad(scene().canvas(), (-60, -60, 0, 0))

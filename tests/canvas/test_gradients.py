@@ -1,6 +1,7 @@
 """Gradients of the two custom functions by finite differences, and the cases in which gradients are delicate."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -84,3 +85,46 @@ def test_windows_that_hide_all_of_the_background():
 def test_a_picture_that_no_output_sees_gets_no_gradient():
     found = outcome(_net(nn.Conv2d(3, 4, 1, 7)), _scene((33, 33), ((1, 1),), side=3), True)
     assert not found.gradients[0].any()
+
+
+def test_equal_largest_cells_share_the_gradient_of_amax():
+    """In windows, in the ground, and in both at once; as often as the image shows them."""
+    for colour in (0.0, 1.0, 0.3):
+        pictures = torch.tensor([0.0, 0.5, 1.0, 1.0]).double()[torch.randint(0, 4, (2, 3, 6, 6))]
+        scene = Scene(pictures, (20, 17), [(0, 0), (0, 0), (9, 8), (9, 8)], torch.full((3,), colour).double())
+        found = []
+        for images in (scene.canvas, scene.painted):
+            given, weight = pictures.clone().requires_grad_(), torch.ones(2, 3, 1, 1).double().requires_grad_()
+            scores = nn.functional.conv2d(images(given), weight).amax((2, 3))
+            (scores * torch.tensor([[1.0, -2.0], [0.5, 3.0], [1.0, 1.0], [2.0, 0.1]])).sum().backward()
+            found.append((given.grad, weight.grad))
+        for ours, dense in zip(*found, strict=True):
+            assert torch.allclose(ours, dense, rtol=1e-12, atol=1e-14)
+
+
+def test_a_bias_without_a_scale_gets_its_gradient_from_batch_norm():
+    for scale, bias in ((None, torch.zeros(3).double()), (torch.ones(3).double(), None)):
+        found = []
+        for images in (_scene().canvas(), _scene().painted()):
+            given = [None if t is None else t.clone().requires_grad_() for t in (scale, bias)]
+            normal = nn.functional.batch_norm(images, None, None, *given, training=True)
+            (normal.tanh() ** 2 + normal.relu()).mean((2, 3)).sum().backward()
+            found.append(next(t for t in given if t is not None).grad)
+        assert torch.allclose(*found, rtol=1e-10)
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm2d(4), nn.AdaptiveMaxPool2d(1)])
+def test_gradients_of_gradients_are_right_or_refused(layer):
+    net, scene = _net(nn.Conv2d(3, 4, 3), layer, nn.Tanh()), _scene()
+    second = []
+    for images in (scene.canvas, scene.painted):
+        given = scene.pictures.clone().requires_grad_()
+        (first,) = torch.autograd.grad((net(images(given)) ** 2).mean((2, 3)).sum(), given, create_graph=True)
+        net.zero_grad()
+        if images == scene.canvas and isinstance(layer, nn.BatchNorm2d):
+            with pytest.raises(RuntimeError, match="once_differentiable"):
+                first.square().sum().backward()
+            return
+        first.square().sum().backward()
+        second.append(net[0].weight.grad)
+    assert torch.allclose(*second, rtol=1e-10)

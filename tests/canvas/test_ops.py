@@ -43,6 +43,7 @@ OPS = {
     "adaptive avg 1": lambda x: F.adaptive_avg_pool2d(x, 1),
     "adaptive avg 7": lambda x: F.adaptive_avg_pool2d(x, 7),
     "adaptive avg 3, none": lambda x: F.adaptive_avg_pool2d(x, (3, None)),
+    "adaptive avg of each cell": lambda x: F.adaptive_avg_pool2d(x, (None, 33)),
     "adaptive max 1": lambda x: F.adaptive_max_pool2d(x, 1),
     "adaptive max 5, 6": lambda x: F.adaptive_max_pool2d(x, (5, 6)),
     "mean": lambda x: x.mean((-1, -2)),
@@ -55,6 +56,8 @@ OPS = {
     "pad reflect": lambda x: F.pad(x, (3, 0, 5, 7), mode="reflect"),
     "pad replicate": lambda x: F.pad(x, (3, 60, 0, 7), mode="replicate"),
     "pad circular": lambda x: F.pad(x, (3, 1, 5, 0), mode="circular"),
+    "pad circular, cropped first": lambda x: F.pad(x, (2, -1, -3, 4), mode="circular"),
+    "pad reflect, cropped after": lambda x: F.pad(x, (2, -1, -3, 4), mode="reflect"),
     "slice": lambda x: x[:, :, 2:-3, :-1],
     "slice strided": lambda x: x[..., ::2, 1::3],
     "slice channels": lambda x: x[:, 1:3],
@@ -70,6 +73,10 @@ OPS = {
     "add narrower": lambda x: x + F.conv2d(x, _weight(C, C, 5, 5), padding=2),
     "cat": lambda x: torch.cat([x, F.avg_pool2d(x, 3, 1, 1), x], 1),
     "add dense": lambda x: x + opened(x),
+    "cat by axis": lambda x: torch.cat([x, x], axis=1),
+    "cat of dtypes": lambda x: torch.cat([x.float(), x], 1),
+    "permute by name": lambda x: torch.permute(torch.permute(x, dims=(0, 2, 3, 1)), dims=(0, 3, 1, 2)),
+    "batch norm without scale": lambda x: F.batch_norm(x, None, None, None, _weight(C), training=True),
     "cat dense": lambda x: torch.cat([opened(x), x], 1),
     "maximum": lambda x: torch.maximum(x, F.avg_pool2d(x, 3, 1, 1)),
     "clamp pow": lambda x: x.clamp(min=0.1).pow(2).sqrt(),
@@ -101,6 +108,8 @@ IN_PLACE = {
     "+=": lambda x: x.__iadd__(F.avg_pool2d(x, 3, 1, 1)),
     "*=": lambda x: x.__imul__(_weight(C, 1, 1)),
     "+= dense": lambda x: x.__iadd__(opened(x)),
+    "+= wider dtype": lambda x: x.__iadd__(opened(x).float()),
+    "of what contiguous gives": lambda x: x.contiguous().to(torch.float64).add_(1),
 }
 
 
@@ -111,6 +120,39 @@ def test_in_place_ops_change_the_canvas_itself(op):
     wanted = IN_PLACE[op](image)
     assert IN_PLACE[op](canvas) is canvas
     assert relative_error(canvas.dense(), wanted) < 1e-13
+    assert torch.equal(scene.pictures, _scene().pictures)
+
+
+def test_an_in_place_op_keeps_the_dtype():
+    scene = _scene(torch.float32)
+    canvas, image = scene.canvas(), scene.painted()
+    for x in (canvas, image):
+        x.add_(_weight(C, 1, 1)).mul_(x.double())
+    assert canvas.dtype == canvas.dense().dtype == torch.float32
+    assert relative_error(canvas.dense(), image) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda x: F.pad(x, (0, 0, 0, 0), mode="reflect"),
+        lambda x: F.pad(x, (-2, 0, -1, 0), mode="replicate"),
+        lambda x: F.interpolate(x, scale_factor=1),
+        lambda x: F.interpolate(x[:, :, :1, :1], scale_factor=3),
+        Canvas.dense,
+    ],
+)
+@pytest.mark.parametrize("covered", [True, False])
+def test_writing_into_a_copy_leaves_its_source_alone(op, covered):
+    scene = _scene()
+    if covered:
+        scene.size, scene.corners = (7, 6), [(0, 0)] * 2
+    canvas = scene.canvas()
+    copy = op(canvas)
+    wanted = opened(copy).clone() + 1
+    copy += 1
+    assert torch.equal(opened(copy), wanted)
+    assert torch.equal(canvas.dense(), scene.painted())
     assert torch.equal(scene.pictures, _scene().pictures)
 
 
