@@ -7,16 +7,12 @@ places, so their global maximum or mean is equal for *every* weight: accuracy is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import nn
 
 from equivariance.bayes import red_green_ceiling as red_green_ceiling
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.reach import Axis, reach
-
-FeatureMap = nn.Module | Callable
 
 
 def certified(network: nn.Module, task: Quadrant, edgeless: bool = False) -> bool:

@@ -33,7 +33,7 @@ class Examples:
 
     Args:
         labels: int64 [n].
-        inputs: maps indices int64 [b] to what the model takes for these examples, most often a tensor [b, ...].
+        inputs: maps indices int64 [b], on the CPU, to what the model takes for them, mostly a tensor [b, ...].
     """
 
     labels: Tensor
@@ -74,7 +74,7 @@ def evaluate(model: nn.Module, examples: Examples, batch: int) -> Score:
     """Scores a model in eval mode, without gradients, `batch` examples at a time."""
     model.eval()
     with torch.inference_mode():
-        chunks = torch.arange(len(examples), device=examples.labels.device).split(batch)
+        chunks = torch.arange(len(examples)).split(batch)
         logits = torch.cat([model(examples.inputs(chunk)) for chunk in chunks])
     return score(logits, examples.labels)
 

@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 from equivariance.data.quadrant import Quadrant
-from equivariance.models.boundary import full, unwrap
+from equivariance.models.boundary import unwrap
 from equivariance.models.trunk import trunk
 from equivariance.theory import certified, receptive_field, smallest_certified_border
+from tests.models.networks import full
 
 # Standard recursion, published architectures; 33, 435 and 2071 are the ones the paper's figure rests on.
 FIELDS = {
@@ -130,13 +131,28 @@ class Odd(nn.Module):
             "turned slice": lambda: x.permute(0, 2, 3, 1)[:, 40:].permute(0, 3, 1, 2),
             "norm": lambda: self.norm(x),
             "coordinates": lambda: torch.cat([x, self.place], 1),
+            "bound": lambda: x.clamp(max=self.place),
         }[self.what]()
 
 
-@pytest.mark.parametrize("what", ["sum", "product", "columns", "ellipsis", "turned slice", "norm", "coordinates"])
+@pytest.mark.parametrize(
+    "what", ["sum", "product", "columns", "ellipsis", "turned slice", "norm", "coordinates", "bound"]
+)
 def test_what_knows_its_place_is_never_certified(what):
     assert certified(nn.Conv2d(3, 4, 3, padding=1), Quadrant(9, 33, 8, (0.0,) * 3))
     assert not certified(Odd(what), Quadrant(9, 33, 8, (0.0,) * 3))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "circular", "replicate"])
+def test_padding_that_repeats_more_than_a_kernel_sees_is_not_certified(mode):
+    """A unit may then see copies of pixels that are out of its own reach."""
+    far, near = (nn.Conv2d(3, 4, 3, padding=p, padding_mode=mode).double() for p in (6, 1))
+    task = Quadrant(8, 24, 2, (0.3, -0.2, 0.5))
+    assert certified(near, task)
+    assert difference(near, task, 0) < 1e-12
+    assert not certified(far, task)
+    if mode != "replicate":
+        assert difference(far, task, 0) > 1e-6
 
 
 @pytest.mark.parametrize("conv", ["valid", "full", "circular", "reflect", "replicate", "partial"])

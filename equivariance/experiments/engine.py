@@ -14,6 +14,8 @@ from equivariance.models import Classifier
 # Pixels of dense images, and pictures on a canvas, that are computed at once: bounds memory whatever the border.
 PIXELS_AT_ONCE = 4_000_000
 PICTURES_AT_ONCE = 32
+# Pictures of which a forward pass is timed, at most.
+TIMED = 8
 
 
 def choose(wish: str, model: Classifier, task: Quadrant) -> str:
@@ -41,15 +43,20 @@ def choose(wish: str, model: Classifier, task: Quadrant) -> str:
 def forward_seconds(model: Classifier, task: Quadrant, engine: str) -> float:
     """Seconds of a forward pass of one picture at both places.
 
-    The pictures are noise, since what a tolerance saves depends on the numbers.
+    The pictures are noise, since what a tolerance saves depends on the numbers. The first of two passes warms up.
     """
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.randn(min(4, pictures_at_once(task, engine)), 3, task.picture, task.picture, generator=generator)
-    pictures = pictures.to(next(model.parameters()).device, memory_format=torch.channels_last)
-    with torch.inference_mode():
+    count, device = min(TIMED, pictures_at_once(task, engine)), next(model.parameters()).device
+    pictures = torch.randn(count, 3, task.picture, task.picture, generator=generator)
+    pictures = pictures.to(device, memory_format=torch.channels_last)
+
+    def once() -> float:
         start = time.perf_counter()
-        model.features(as_input(task.both(pictures), engine)).sum().item()
-        return (time.perf_counter() - start) / len(pictures)
+        model.features(as_input(task.both(pictures), engine)).sum().item()  # waits for a GPU
+        return (time.perf_counter() - start) / count
+
+    with torch.inference_mode():
+        return min(once(), once())
 
 
 def as_input(images: Canvas, engine: str) -> Tensor:

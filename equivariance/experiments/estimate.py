@@ -87,4 +87,4 @@ def _forward(config: Config, device: torch.device) -> float:
     model = network(config.model_copy(update={"init": free}), device).eval()
     task = place(config)
     engine = choose(config.engine, model, task)
-    return min(forward_seconds(model, task, engine) for _ in range(2))  # the first one warms up
+    return forward_seconds(model, task, engine)

@@ -74,7 +74,12 @@ def _key(model: Classifier, task: Quadrant, pictures: Tensor, engine: str) -> st
         f"{EDITION} {pictures.device.type} {task} {boundary} {model.pooling} {engine} {model.trunk}".encode()
     )
     for name, tensor in sorted(model.trunk.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    digest.update(pictures.cpu().contiguous().numpy().tobytes())
+        digest.update(name.encode() + _bytes(tensor))
+    digest.update(_bytes(pictures))
     return digest.hexdigest()[:32]
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    """Type, shape and content."""
+    flat = tensor.detach().cpu().contiguous().flatten()
+    return f"{tensor.dtype} {list(tensor.shape)}".encode() + flat.view(torch.uint8).numpy().tobytes()

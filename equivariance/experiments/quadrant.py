@@ -176,4 +176,5 @@ def _labels(pictures: Tensor) -> Tensor:
 
 def _images(task: Quadrant, pictures: Tensor, engine: str) -> Examples:
     labels = _labels(pictures)
-    return Examples(labels, lambda i: as_input(task.images(pictures[i % len(pictures)], labels[i]), engine))
+    places = labels.cpu()  # geometry is no matter of a GPU, which would be waited for
+    return Examples(labels, lambda i: as_input(task.images(pictures[i % len(pictures)], places[i]), engine))

@@ -11,6 +11,7 @@ from torch import nn
 from equivariance import theory
 from equivariance.canvas import work
 from equivariance.data.quadrant import Quadrant, normalised
+from equivariance.errors import UserError
 from equivariance.models import hollow
 
 if TYPE_CHECKING:
@@ -49,9 +50,14 @@ def gmacs(config: LocationConfig) -> float:
 
 
 def move_border_into_padding(model: nn.Module, border_as: str, border: int) -> None:
-    """The released way to add a border: as the padding of the first convolution; 0 leaves it."""
+    """The released way to add a border: as the padding of the first convolution; 0 leaves it.
+
+    Raises: UserError: that one does not pad with zeros.
+    """
     if border_as == "padding" and border:
         first = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
+        if first.padding_mode != "zeros":
+            raise UserError(f"experiment.border_as=padding: the network pads by {first.padding_mode}; allowed: pixels")
         first.padding = (border, border)
 
 

@@ -47,10 +47,8 @@ class Reach(Tensor):
         if func in QUESTIONS:
             with DisableTorchFunctionSubclass():
                 return func(*args, **kwargs)
-        if func in SAME_PLACE:
-            return args[0]
-        if func in JOINS:
-            return joined(args)
+        if func in SAME_PLACE or func in JOINS:
+            return joined([*args, *kwargs.values()])
         turned = any(isinstance(a, Reach) and a.channels_last for a in args)
         known = TURNED if turned else OPERATIONS
         if func not in known:

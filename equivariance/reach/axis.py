@@ -18,6 +18,8 @@ class Axis:
         last: last pixel that unit 0 sees.
         head: units at the start that see beyond an edge, at this layer or before.
         tail: units at the end that do.
+        copied: how far into the map, in units counted from its first padded one, lies what the padding repeats; 0 where
+            it repeats nothing.
     """
 
     size: int
@@ -26,6 +28,7 @@ class Axis:
     last: int = 0
     head: int = 0
     tail: int = 0
+    copied: int = 0
 
     @property
     def field(self) -> int:
@@ -38,6 +41,8 @@ class Axis:
         room = self.size + before + after - reach - 1
         if room < 0:
             raise UserError("the image is too small for this network")
+        if self.copied > reach:  # then a unit sees copies of pixels that it does not see itself
+            raise UserError("padding repeats pixels beyond the next kernel's reach; no certificate for this network")
         size = room // stride + 1
         if ceil and (-(-room // stride)) * stride < self.size + before:  # a last window that starts inside
             size = -(-room // stride) + 1
@@ -54,8 +59,15 @@ class Axis:
             min(size, max(0, size - max(clear, 0))),
         )
 
-    def padded(self, before: int, after: int) -> Axis:
-        """The axis with units of padding at its ends; negative numbers cut units off."""
+    def padded(self, before: int, after: int, mode: str = "constant") -> Axis:
+        """The axis with units of padding at its ends; negative numbers cut units off.
+
+        Args:
+            before: units.
+            after: units.
+            mode: of torch.nn.functional.pad.
+        """
+        most = max(before, after, 0) * {"reflect": 2, "circular": 2, "replicate": 1}.get(mode, 0)
         return Axis(
             self.size + before + after,
             self.stride,
@@ -63,6 +75,7 @@ class Axis:
             self.last - before * self.stride,
             max(0, self.head + before),
             max(0, self.tail + after),
+            self.copied + most,
         )
 
     def joined(self, other: Axis) -> Axis:
@@ -76,4 +89,5 @@ class Axis:
             max(self.last, other.last),
             max(self.head, other.head),
             max(self.tail, other.tail),
+            max(self.copied, other.copied),
         )

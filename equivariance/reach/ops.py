@@ -63,7 +63,7 @@ def _avg_pool(
 def _pad(input: Reach, pad: Any, mode: str = "constant", value: float | None = None) -> Reach:
     left, right, top, bottom = (*pad, 0, 0, 0, 0)[:4]
     rows, columns = input.axes
-    return Reach(input.channels, (rows.padded(top, bottom), columns.padded(left, right)))
+    return Reach(input.channels, (rows.padded(top, bottom, mode), columns.padded(left, right, mode)))
 
 
 def _cat(tensors: Any, dim: int = 0) -> Reach:

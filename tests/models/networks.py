@@ -3,12 +3,17 @@
 import torch
 from torch import Tensor, nn
 
-from equivariance.models.boundary import full, unwrap
+from equivariance.models.boundary import RULES, Bounded, bounded, unwrap
 from equivariance.models.trunk import Trunk, trunk
 
 LIBRARY = {"bagnet33": "equivariance", "efficientnet-lite0": "efficientnet_lite"}
 # What the extras bring, to skip where they are missing.
 EXTRA = {"efficientnet-lite0": "efficientnet_lite_pytorch"}
+
+
+def full(images: torch.Tensor) -> Bounded:
+    """A forward pass with full convolution."""
+    return bounded(images, RULES["full"])
 
 
 def network(name: str, seed: int = 0) -> Trunk:

@@ -9,10 +9,10 @@ from torch import nn
 
 from equivariance.errors import UserError
 from equivariance.models._vision import torchvision_module
-from equivariance.models.boundary import Bounded, full, unwrap
+from equivariance.models.boundary import Bounded, unwrap
 from equivariance.models.classifier import Classifier
 from equivariance.models.trunk import Trunk
-from tests.models.networks import apart, network, picture_at, pooled, shift_normalisation
+from tests.models.networks import apart, full, network, picture_at, pooled, shift_normalisation
 
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
@@ -268,3 +268,24 @@ class TestClassifier:
         image = torch.zeros(1, 3, 2, 2, requires_grad=True)
         Classifier(trunk, "same", "max").features(image).sum().backward()
         assert torch.equal(image.grad, torch.full((1, 3, 2, 2), 0.25))
+
+
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x + x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return 2 * grad
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_function_that_would_keep_the_gradients_is_refused(last):
+    layer = nn.Conv2d(2, 2, 3)
+    found = Twice.apply(layer(full(torch.randn(1, 2, 6, 6))))
+    with pytest.raises(UserError, match=r"conv=full.*autograd\.Function"):
+        unwrap(found) if last else found.relu()
+    with torch.no_grad():
+        found = unwrap(Twice.apply(layer(full(torch.ones(1, 2, 6, 6)))))
+        assert torch.equal(found, 2 * unwrap(layer(full(torch.ones(1, 2, 6, 6)))))

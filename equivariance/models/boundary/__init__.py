@@ -17,20 +17,9 @@ Reading order: rules (geometry and what lies outside) · bounded (the tensor) ·
 Source: Kayhan & van Gemert 2020, section 3; partial: Liu et al. 2018 (arXiv 1811.11718); unbounded: this project.
 """
 
-from torch import Tensor
-
 from equivariance.models.boundary.bounded import Bounded, bounded, unwrap
 from equivariance.models.boundary.rules import RULES
 
 CONVS = ("same", *RULES)
 
-__all__ = ["CONVS", "RULES", "Bounded", "bounded", "full", "unwrap"]
-
-
-def full(images: Tensor) -> Bounded:
-    """Starts a forward pass with full convolution.
-
-    Args:
-        images: [N, C, H, W], a plain tensor or a canvas.
-    """
-    return bounded(images, RULES["full"])
+__all__ = ["CONVS", "RULES", "Bounded", "bounded", "unwrap"]

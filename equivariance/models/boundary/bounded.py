@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -71,7 +72,13 @@ class Bounded(Tensor):
         margins: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> Bounded:
         """Wraps without copying; autograd runs through `content`."""
-        self = Tensor._make_wrapper_subclass(cls, content.shape, dtype=content.dtype, device=content.device)
+        tracked = torch.is_grad_enabled() and content.requires_grad
+        self = Tensor._make_wrapper_subclass(
+            cls, content.shape, dtype=content.dtype, device=content.device, requires_grad=tracked
+        )
+        if tracked:  # gradients belong to the content: a Function that takes the map for a tensor sends them here
+            with DisableTorchFunctionSubclass():
+                self.register_hook(partial(_refuse_function, rule=passage.rule))
         self.content, self.passage, self.start, self.total_stride = content, passage, start, total_stride
         self.background, self.margins = background, margins
         return self
@@ -84,6 +91,8 @@ class Bounded(Tensor):
         if func in QUESTIONS:
             with DisableTorchFunctionSubclass():
                 return func(*args, **(kwargs or {}))
+        for argument in args:
+            unwrap(argument)
         return OPERATIONS.get(func, refuse(func, args))(*args, **(kwargs or {}))
 
     @classmethod
@@ -185,4 +194,16 @@ def aligned(maps: list[Bounded]) -> tuple[list[Tensor], Bounded]:
 
 def unwrap(value: Any) -> Any:
     """The plain tensor or canvas inside, for anything that is not about place."""
-    return value.content if isinstance(value, Bounded) else value
+    if not isinstance(value, Bounded):
+        return value
+    with DisableTorchFunctionSubclass():
+        made_by_function = value.grad_fn is not None
+    if made_by_function:
+        _refuse_function(None, value.rule)
+    return value.content
+
+
+def _refuse_function(_: Tensor | None, rule: Rule) -> NoReturn:
+    raise UserError(
+        f"conv={rule.name}: the network uses a torch.autograd.Function, which would keep its gradients; use conv=same"
+    )
