@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sweeps import grid, records
+from sweeps.launcher.display import clock
 from sweeps.tracking.mirror import Mirror, sync
 
 if TYPE_CHECKING:
@@ -46,10 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def status(runs: Path) -> int:
-    """Prints each artefact with its cells done and to do."""
+    """Prints each artefact with its cells done and what the others will take."""
     for name in ARTEFACTS:
-        done, total = grid.done(name, _module(name).EXPERIMENT, runs)
-        print(f"{name:13} {done:5} of {total} cells done   python -m equivariance.run -m +sweep={name}")
+        there = grid.progress(name, _module(name).EXPERIMENT, runs)
+        left = f"{clock(there.left)} of computing left" if there.left else ""
+        command = f"python -m equivariance.run -m +sweep={name}"
+        print(f"{name:13} {there.done:5} of {there.total:3} cells done   {left:30} {command}".rstrip())
     others = sum(1 for _ in records.finished(runs))
     print(f"{others} finished runs in {runs}/")
     return 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import yaml
@@ -31,8 +33,24 @@ def axes(name: str) -> dict[str, list[str]]:
     return {key: [v.strip() for v in str(values).split(",")] for key, values in params.items()}
 
 
-def done(name: str, experiment: str, runs: Path) -> tuple[int, int]:
-    """Cells of a sweep with a finished run, and all its cells.
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep is.
+
+    Args:
+        done: cells with a finished run.
+        total: cells.
+        left: seconds that the others take one after another, each as long as the finished ones did on average; None
+            where none has finished.
+    """
+
+    done: int
+    total: int
+    left: float | None
+
+
+def progress(name: str, experiment: str, runs: Path) -> Progress:
+    """How far a sweep is, by the values of its axes alone.
 
     Args:
         name: of the sweep file.
@@ -41,8 +59,9 @@ def done(name: str, experiment: str, runs: Path) -> tuple[int, int]:
     """
     grid = axes(name)
     cells = set(product(*grid.values()))
-    found = {_cell(result, list(grid)) for _, result in finished(runs, experiment)}
-    return len(cells & found), len(cells)
+    taken = {_cell(result, list(grid)): result["ended"] - result["began"] for _, result in finished(runs, experiment)}
+    here = [seconds for cell, seconds in taken.items() if cell in cells]
+    return Progress(len(here), len(cells), fmean(here) * (len(cells) - len(here)) if here else None)
 
 
 def _cell(result: dict[str, Any], keys: list[str]) -> Cell:

@@ -79,12 +79,14 @@ def test_status_counts_the_cells_of_the_grid(workdir, capsys):
     said = capsys.readouterr().out
     assert "quadrant" in said
     assert "0 of 630" in said
+    assert "left" not in said
     finished_run(workdir / "runs", border=64)
     finished_run(workdir / "runs", border=64, seed=1)
     finished_run(workdir / "runs", border=63)  # of no cell
     main([])
     said = capsys.readouterr().out
     assert "2 of 630" in said
+    assert "about 10 h of computing left" in said  # 628 times the minute that each of them took
     assert "3 finished runs" in said
 
 
