@@ -52,7 +52,8 @@ def status(runs: Path) -> int:
         there = grid.progress(name, _module(name).EXPERIMENT, runs)
         left = f"{clock(there.left)} of computing left" if there.left else ""
         command = f"python -m equivariance.run -m +sweep={name}"
-        print(f"{name:13} {there.done:5} of {there.total:3} cells done   {left:30} {command}".rstrip())
+        cells = f"{there.done} of {there.total} cells done"
+        print(f"{name:13} {cells:>22}   {left:30} {command}")
     others = sum(1 for _ in records.finished(runs))
     print(f"{others} finished runs in {runs}/")
     return 0
