@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sweeps import grid, records
-from sweeps.launcher.display import clock
+from sweeps.launcher.display import abandon, clock
 from sweeps.tracking.mirror import Mirror, sync
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{total} finished runs, {logged} logged now to {mirror.uri}")
             return 0
         return artefact(_module(options.artefact), options, mirror)
+    except BrokenPipeError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         print(f"error: {' '.join(str(error).split())[:300]}", file=sys.stderr)
         return 1
@@ -117,4 +120,10 @@ def _options() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # as after `| head`
+        abandon(sys.stdout)
+        code = 128 + signal.SIGPIPE
+    sys.exit(code)

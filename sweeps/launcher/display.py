@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
+
+from sweeps.launcher.signals import Stopped
 
 # Seconds between plain lines of where the sweep stands, where there is no terminal for a live one.
 EVERY = 30.0
@@ -15,15 +19,30 @@ SHOWN = 0.2
 
 
 def say(line: str) -> None:
-    """A line for the user, at once, above the live line."""
-    with tqdm.external_write_mode(sys.stdout):
-        print(line, flush=True)
+    """A line for the user, at once, above the live line.
+
+    Raises: Stopped: nobody reads any more, as after `| head`.
+    """
+    _write(line, sys.stdout)
 
 
 def complain(line: str) -> None:
-    """A line on standard error."""
-    with tqdm.external_write_mode(sys.stderr):
-        print(line, file=sys.stderr, flush=True)
+    """A line on standard error; raises as `say`."""
+    _write(line, sys.stderr)
+
+
+def _write(line: str, stream: TextIO) -> None:
+    try:
+        with tqdm.external_write_mode(stream):
+            print(line, file=stream, flush=True)
+    except BrokenPipeError:
+        abandon(stream)
+        raise Stopped(signal.SIGPIPE) from None
+
+
+def abandon(stream: TextIO) -> None:
+    """Sends what is still to be written nowhere: Python would fail over it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Display:

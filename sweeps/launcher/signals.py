@@ -10,7 +10,7 @@ from typing import NoReturn
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP: as Ctrl-C, but with its own exit code."""
+    """SIGTERM, SIGHUP or a closed pipe: as Ctrl-C, but with its own exit code."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

@@ -51,6 +51,31 @@ def test_a_sweep_leaves_whole_run_directories(swept):
         assert not [name for name in files if name.startswith(".partial-")]
 
 
+def abandoned(folder, *command):
+    """The same command, of whose output nobody reads more than the first line: exit code and error output."""
+    with subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        return process.wait(250), process.stderr.read()
+
+
+def test_a_sweep_that_nobody_reads_any_more_stops_and_goes_on_later(tmp_path):
+    command = ("equivariance.run", "-m", "experiment=rook", "optim.epochs=40", "seed=0,1,2", "hydra.launcher.workers=1")
+    code, error = abandoned(tmp_path, *command)
+    assert code == 141
+    assert error.endswith("interrupted; the same command goes on from here\n")
+    assert "Traceback" not in error
+    done = len(list(tmp_path.glob("runs/rook/*/result.json")))
+    assert done in (1, 2)
+    assert f"3 runs: {3 - done} computed, 0 certified, {done} reused" in typed(tmp_path, *command).stdout
+
+
+def test_a_table_that_nobody_reads_any_more_is_no_failure(swept):
+    assert abandoned(swept[0], "sweeps") == (141, "")
+
+
 def test_the_same_command_again_reuses_every_run_fast(swept):
     folder, _ = swept
     began = time.monotonic()
