@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from equivariance.config import Config, Data, scientific
+from equivariance.edition import EDITION
 from equivariance.errors import UserError
 from sweeps.identity import file_digest, identity
 from sweeps.launcher.pool import Machine
@@ -50,7 +51,11 @@ def compute(config: Config, fingerprints: dict[str, str], record: Record, report
         record.keep(name, content)
     values = {
         "label": label(config),
-        "config": {**config.model_dump(exclude={"force", "runs", "tracking"}), "fingerprints": fingerprints},
+        "config": {
+            **config.model_dump(exclude={"force", "runs", "tracking"}),
+            "fingerprints": fingerprints,
+            "edition": EDITION,
+        },
         "metrics": result.metrics,
         "notes": result.notes,
         "sweep": config.tracking.sweep,
@@ -113,9 +118,13 @@ NO_GPU = Machine(("equivariance.preload",), threads=_threads)
 
 
 def _check_writable(runs: Path) -> None:
-    there = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        raise UserError(f"runs={runs}: not a folder that can be written")
+    try:
+        there = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.exists())
+        if there.is_dir() and os.access(there, os.W_OK):
+            return
+    except OSError:  # a name too long, a folder that may not be looked into
+        pass
+    raise UserError(f"runs={runs}: not a folder that can be written")
 
 
 @lru_cache(8)

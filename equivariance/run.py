@@ -9,6 +9,7 @@ The console script `equivariance` does the same and completes with the Tab key.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -130,6 +131,9 @@ def main() -> None:
         _single()
     except (UserError, Refused, HydraException, OmegaConfBaseException) as error:
         _refuse(error)
+    except OSError as error:  # of a folder that Hydra could not make, say
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1 if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else 2)
     except KeyboardInterrupt as stop:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(getattr(stop, "code", 130))

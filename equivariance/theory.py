@@ -33,6 +33,7 @@ def certified(network: nn.Module, task: Quadrant, edgeless: bool = False) -> boo
     shift = task.canvas - task.picture
     return all(
         shift % axis.stride == 0
+        and not axis.copied  # padding at the very end repeats pixels for the pooling
         and all(edgeless or _clear(axis, task.corner(label), task.corner(label) + task.picture - 1) for label in (0, 1))
         for axis in axes
     )
@@ -69,7 +70,8 @@ def smallest_certified_border(
         low, high = (low, middle) if at(middle) else (middle, high)
     # Near the threshold the picture's phase decides, so a certified border can have uncertified ones above it; that
     # pattern repeats with the stride while the distance to the edge grows, so a few strides further all are certified.
-    stride = reach(network, task.side, task.side)[0].stride
+    large = task.canvas + 2 * limit  # any that every layer fits on
+    stride = max(axis.stride for axis in reach(network, large, large))
     return 1 + max((b for b in range(high, high + 3 * stride) if not at(b)), default=high - 1)
 
 

@@ -112,6 +112,7 @@ def fit(
         nesterov=optim.nesterov and optim.momentum > 0,
         weight_decay=optim.weight_decay,
     )
+    torch.manual_seed(seed)  # of dropout, where there is any
     generator = torch.Generator().manual_seed(seed)
     best_loss, best_state, waited, rows = float("inf"), copy.deepcopy(model.state_dict()), 0, []
     for epoch in track(range(1, optim.epochs + 1), optim.epochs, "training"):

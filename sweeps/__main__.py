@@ -26,6 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns the exit code."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     options = _options().parse_args(arguments)
+    if options.runs.exists() and not options.runs.is_dir():
+        print(f"error: --runs={options.runs}: not a folder", file=sys.stderr)
+        return 2
     if options.artefact is None:
         return status(options.runs)
     mirror = Mirror(options.uri)
@@ -66,6 +69,9 @@ def artefact(module: ModuleType, options: argparse.Namespace, mirror: Mirror) ->
     """Prints an artefact's table and writes table and figure under the results folder."""
     sync(options.runs, mirror, module.EXPERIMENT)
     frame = mirror.read(module.EXPERIMENT)
+    if len(frame):  # the store may hold runs of other folders, and of directories that are gone
+        here = {record.identity for record, _ in records.finished(options.runs, module.EXPERIMENT)}
+        frame = frame[frame["tags.identity"].isin(here)]
     if not len(frame):
         print(f"no runs yet; for example: {module.COMMAND}", file=sys.stderr)
         return 1

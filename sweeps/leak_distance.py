@@ -36,7 +36,7 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     for metric in METRICS:
         if f"metrics.{metric}" not in frame:
             frame[f"metrics.{metric}"] = float("nan")
-    settings, cells = tables.groups(frame, AXES)
+    settings, cells = tables.groups(frame, AXES, IMPLIED)
     rows = [(*key, *_numbers(seeds)) for key, seeds in cells]
     columns = [*AXES, *settings, "n", "distance_mean", "distance_std", "low", "high", "bound"]
     found = pd.DataFrame(rows, columns=columns)

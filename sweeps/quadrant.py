@@ -19,6 +19,7 @@ COMMAND = "python -m equivariance.run -m border=0,16,32,64,128,256,512 conv=same
 AXES = ["arch", "init", "conv", "border"]
 # What each protocol sets (conf/): a column only where a run deviates from it.
 IMPLIED = {
+    "protocol": {"paper": "paper"},
     "experiment.pooling": {"paper": "max", "released": "released"},
     "experiment.border_as": {"paper": "pixels", "released": "padding"},
     "arch.maxpool_kernel": {"paper": "None", "released": "2"},
@@ -47,7 +48,7 @@ PUBLISHED = {(*key, "same", b): v for key, values in _READ.items() for b, v in z
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a cell: AXES, what else differs, n, accuracy_mean, accuracy_std, low, high, certified, published."""
-    found = tables.cells(tables.without_implied(frame, IMPLIED), AXES)
+    found = tables.cells(tables.without_implied(frame, IMPLIED), AXES, implied=IMPLIED)
     found["border"] = found["border"].astype(int)
     found["published"] = [PUBLISHED.get(key) for key in found[AXES].itertuples(index=False, name=None)]
     found["published"] = found["published"].astype(float)

@@ -20,6 +20,8 @@ from typing import Any
 from sweeps.claim import claim
 
 RESULT = "result.json"
+# What a result holds at least.
+PARTS = {"config", "metrics", "notes", "label", "began", "ended"}
 LOG = "run.log"
 CLAIM = ".claim"
 # How the name of a file begins that is not written whole.
@@ -50,9 +52,10 @@ class Record:
         """What the finished run gave; None where it is unfinished, torn or of another run."""
         try:
             found = json.loads((self.path / RESULT).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
-        return found if isinstance(found, dict) and found.get("identity") == self.identity else None
+        whole = isinstance(found, dict) and found.get("identity") == self.identity and found.keys() >= PARTS
+        return found if whole else None
 
     def start(self, config: str) -> None:
         """Makes the directory and keeps the config (YAML text); an earlier result stays until a new one replaces it.

@@ -44,7 +44,7 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     curve = tuple(f"shift_{s}" for s in range(SHIFTS + 1))
     halves = []
     for side, others in (("similar", ()), ("dissimilar", ("ceiling", *curve))):
-        half = tables.cells(frame, AXES, side, others)
+        half = tables.cells(frame, AXES, side, others, IMPLIED)
         half = half.drop(columns="certified").rename(columns={"low": f"{side}_low", "high": f"{side}_high"})
         halves.append(half)
     keys = list(halves[0].columns[: list(halves[0].columns).index("n") + 1])

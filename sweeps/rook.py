@@ -35,6 +35,7 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
         tables.without_implied(frame, IMPLIED).drop(columns="params.conv.pools", errors="ignore"),
         AXES,
         others=("loss", "margin"),
+        implied=IMPLIED,
     )
     found["published"] = found["conv"].map(PUBLISHED).astype(float)
     order = found["conv"].map(CONVS.index) * 2 + (found["protocol"] == "released")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ CONFIDENCE = 0.95
 
 
 def cells(
-    frame: pandas.DataFrame, axes: list[str], metric: str = "accuracy", others: tuple[str, ...] = ()
+    frame: pandas.DataFrame,
+    axes: list[str],
+    metric: str = "accuracy",
+    others: tuple[str, ...] = (),
+    implied: Iterable[str] = (),
 ) -> pandas.DataFrame:
     """Aggregates runs over seeds.
 
@@ -23,12 +28,13 @@ def cells(
         axes: params that span the table.
         metric: a metric in [0, 1].
         others: further metrics, of which the mean alone is wanted.
+        implied: params that `without_implied` has seen to.
     Returns: columns axes, then every other setting in which the runs differ, then n (seeds), <metric>_mean,
         <metric>_std (sample deviation; empty for one seed), low, high: in percent; then certified: whether theory
-        proves the value; then the means of `others`, as they are. The interval is Student's over seeds; for one seed
-        Wilson's over that run's test images.
+        proves the value; then the means of `others`, as they are. The interval is Student's over seeds, no
+        narrower than Wilson's over one run's test images.
     """
-    settings, found = groups(frame, axes)
+    settings, found = groups(frame, axes, implied)
     rows = []
     for key, seeds in found:
         values = 100 * seeds[f"metrics.{metric}"]
@@ -44,16 +50,19 @@ def cells(
     return pd.DataFrame(rows, columns=columns)
 
 
-def groups(frame: pandas.DataFrame, axes: list[str]) -> tuple[list[str], list[tuple[tuple, pandas.DataFrame]]]:
+def groups(
+    frame: pandas.DataFrame, axes: list[str], implied: Iterable[str] = ()
+) -> tuple[list[str], list[tuple[tuple, pandas.DataFrame]]]:
     """The runs of each cell.
 
     Args:
         frame: as `mlflow.search_runs` gives it.
         axes: params that span the table.
-    Returns: The other settings in which runs differ; and for each cell its values of axes and settings, and its runs,
-        one a seed.
+        implied: params that `without_implied` has seen to.
+    Returns: The other settings in which runs differ, or all deviate from what is implied; and for each cell its values
+        of axes and settings, and its runs, one a seed.
     """
-    settings = _settings(frame, axes)
+    settings = _settings(frame, axes, implied)
     named = frame.rename(columns={f"params.{s}": s for s in [*axes, *settings]})
     grouped = named.fillna(dict.fromkeys(settings, "-")).groupby([*axes, *settings], sort=False)
     found = [(key if isinstance(key, tuple) else (key,), runs.drop_duplicates("params.seed")) for key, runs in grouped]
@@ -83,17 +92,15 @@ def interval(values: list[float], images: int) -> tuple[float, float]:
     Args:
         values: the accuracy of each seed, in percent.
         images: test images of one run.
-    Returns: (low, high) within 0 and 100; Student's t over two seeds or more, Wilson's for one.
+    Returns: (low, high) within 0 and 100; Wilson's for one run's images at the mean, and no narrower than that
+        Student's t over seeds: two seeds that agree by chance prove nothing.
     """
-    mean = sum(values) / len(values)
-    if len(values) == 1:
-        from scipy.stats import binomtest
+    from scipy.stats import binomtest
 
-        right = round(mean / 100 * images)
-        found = binomtest(right, images).proportion_ci(CONFIDENCE, method="wilson")
-        return 100 * found.low, 100 * found.high
-    half = half_width(values)
-    return max(0.0, mean - half), min(100.0, mean + half)
+    mean = sum(values) / len(values)
+    found = binomtest(round(mean / 100 * images), images).proportion_ci(CONFIDENCE, method="wilson")
+    half = half_width(values) if len(values) > 1 else 0.0
+    return max(0.0, min(100 * found.low, mean - half)), min(100.0, max(100 * found.high, mean + half))
 
 
 def half_width(values: list[float]) -> float:
@@ -118,10 +125,18 @@ def pivot(table: pandas.DataFrame, rows: list[str], column: str) -> pandas.DataF
     return wide.sort_index(axis=1).sort_index().fillna("")
 
 
-def _settings(frame: pandas.DataFrame, axes: list[str]) -> list[str]:
+def _settings(frame: pandas.DataFrame, axes: list[str], implied: Iterable[str]) -> list[str]:
     names = [c.removeprefix("params.") for c in frame.columns if c.startswith("params.")]
     free = [n for n in names if n not in (*axes, "seed", *IGNORED)]
-    return sorted(n for n in free if frame[f"params.{n}"].dropna().nunique() > 1 and not _named(frame, n, axes))
+    deviating = {n for n in free if n in implied and (frame[f"params.{n}"].dropna() != "-").any()}
+    differing = {n for n in free if _differs(frame[f"params.{n}"], n) and not _named(frame, n, axes)}
+    return sorted(deviating | differing)
+
+
+def _differs(values: pandas.Series, name: str) -> bool:
+    """Whether runs differ in a setting; what a run does not have is another content, and otherwise says nothing."""
+    absent = "-" if name.startswith("fingerprints.") or name == "edition" else None
+    return (values if absent is None else values.fillna(absent)).dropna().nunique() > 1
 
 
 def _named(frame: pandas.DataFrame, name: str, axes: list[str]) -> bool:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from equivariance.data.quadrant import Quadrant
+from equivariance.errors import UserError
 from equivariance.models.boundary import unwrap
 from equivariance.models.trunk import trunk
 from equivariance.theory import certified, receptive_field, smallest_certified_border
@@ -164,3 +165,37 @@ def test_every_convolution_type_has_a_certified_border(conv):
     )
     assert smallest is not None
     assert 24 <= smallest <= 33
+
+
+class Ending(nn.Module):
+    """A 1×1 convolution and something that happens to its map."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.conv, self.end = nn.Conv2d(3, 4, 1), end
+
+    def forward(self, x):
+        return self.end(self.conv(x))
+
+
+def test_padding_before_the_pooling_is_not_certified():
+    wraps = Ending(lambda x: nn.functional.pad(x, (3, 3, 3, 3), mode="circular"))
+    assert not certified(wraps, Quadrant(8, 38, 1, (0.0,) * 3))
+
+
+def test_a_crop_under_unbounded_is_refused():
+    """It would cut what the map has grown by, and with it the picture at the bottom right."""
+    from equivariance.models.classifier import FeatureMap
+
+    network = FeatureMap(Ending(lambda x: x[:, :, :-2, :-2]), "unbounded")
+    with pytest.raises(UserError, match=r"conv=unbounded.*crops"):
+        network(torch.zeros(1, 3, 16, 16))
+
+
+def test_deep_networks_without_padding_have_a_bound():
+    from equivariance.models.classifier import FeatureMap
+
+    bound = smallest_certified_border(
+        FeatureMap(trunk("torchvision", "resnet18"), "valid"), Quadrant(56, 120, 0, (0.0,) * 3)
+    )
+    assert bound is not None

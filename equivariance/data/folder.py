@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -20,16 +21,25 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
 RELEASED_SIDE = 224
 
 
-def files(root: Path) -> tuple[Path, ...]:
+def files(root: Path) -> dict[Path, int]:
     """The pictures of a folder: the first of each class in sorted order, then the second of each, and so on.
 
-    Raises: UserError: no such folder, or no pictures in it.
+    Returns: For each picture the number of its class plus how many of that class come before it.
+    Raises: UserError: no such folder, one that cannot be read, or no pictures in it.
     """
     if not root.is_dir():
         raise UserError(f"data.root={root}: no such folder")
-    classes = [c for c in sorted(root.iterdir()) if c.is_dir()] or [root]
-    listed = [[f for f in sorted(c.rglob("*")) if f.suffix.lower() in SUFFIXES] for c in classes]
-    found = tuple(f for turn in zip_longest(*listed) for f in turn if f is not None)
+    try:
+        classes = [c for c in sorted(root.iterdir()) if c.is_dir() and not c.name.startswith(".")] or [root]
+        listed = [[f for f in sorted(c.rglob("*")) if f.suffix.lower() in SUFFIXES and f.is_file()] for c in classes]
+    except OSError as error:
+        raise UserError(f"data.root={root}: cannot be read ({error})") from error
+    found = {
+        file: number + turn
+        for turn, files in enumerate(zip_longest(*listed))
+        for number, file in enumerate(files)
+        if file is not None
+    }
     if not found:
         raise UserError(f"data.root={root}: no pictures there; allowed: <class>/<picture> as {', '.join(SUFFIXES)}")
     return found
@@ -47,7 +57,7 @@ def fingerprint(root: Path, count: int) -> str:
     digest = hashlib.sha256()
     for number, file in enumerate(files(root)):
         digest.update(f"{file.relative_to(root)}\0{file.stat().st_size}\n".encode())
-        if number < count:
+        if number < count and os.access(file, os.R_OK):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -62,7 +72,7 @@ def pictures(root: Path, side: int, crop: float, resize: str, skipped: list[str]
         resize: `antialias`, or `released`: to 224 pixels and then bilinear without anti-aliasing.
         skipped: gets a line for each file that cannot be read.
     """
-    for file in files(root):
+    for file, turn in files(root).items():
         try:
             with Image.open(file) as image:
                 square = _central(image.convert("RGB"), crop)
@@ -75,7 +85,7 @@ def pictures(root: Path, side: int, crop: float, resize: str, skipped: list[str]
         ) as error:  # what PIL raises for truncated and foreign files
             skipped.append(f"{file.relative_to(root)}: {error}")
             continue
-        yield Picture(pixels, str(file.relative_to(root)))
+        yield Picture(pixels, str(file.relative_to(root)), turn)
 
 
 def shrink(image: Image.Image, side: int, resize: str) -> np.ndarray:

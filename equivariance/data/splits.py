@@ -23,10 +23,12 @@ class Picture:
     Args:
         pixels: uint8 [side, side, 3], RGB.
         source: where it was taken from, to name it in messages.
+        turn: number of its class plus how many of that class came before; None where there are no classes.
     """
 
     pixels: np.ndarray
     source: str
+    turn: int | None = None
 
     @property
     def content(self) -> str:
@@ -80,8 +82,10 @@ def deal(pictures: Iterator[Picture], count: int, skipped: list[str]) -> Splits:
                 f"data.pictures={count}: three splits need {3 * count} pictures, the source has {number}{bad};"
                 f" allowed: up to {number // 3}"
             )
-        # The order shifts by one from three to three, so that no class falls to one split alone.
-        dealt[SPLITS[(number + number // 3) % 3]].append(picture)
+        # The pictures of a class go round the splits, as long as these have room.
+        first = number + number // 3 if picture.turn is None else picture.turn
+        turns = (SPLITS[(first + step) % 3] for step in range(3))
+        dealt[next(split for split in turns if len(dealt[split]) < count)].append(picture)
     return checked(Splits(dealt, skipped))
 
 

@@ -146,11 +146,14 @@ def calibrate(model: Classifier, task: Quadrant, pictures: Tensor) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over batches
     conv, model.feature_map.conv = model.feature_map.conv, "same"
-    model.train()
+    model.eval()  # no dropout: what is frozen is to be the same network every time
+    for norm in norms:
+        norm.train()
     with torch.no_grad():
         for chunk in pictures.split(32):
             model.feature_map(task.bare().both(chunk).dense())
     model.feature_map.conv = conv
+    model.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 

@@ -1,5 +1,6 @@
 """Where pretrained weights come from, and what is refused."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.error import URLError
@@ -68,6 +69,8 @@ def _read(path: Path) -> State:
 
 
 def _load(network: nn.Module, state: State, source: str) -> None:
+    # torchvision's files of DenseNets are older than its code, which dropped these dots.
+    state = {re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)", r"\1\2", name): t for name, t in state.items()}
     ours = network.state_dict()
     head = {f"{n}.{p}" for n, m in network.named_modules() if isinstance(m, nn.Linear) for p in ("weight", "bias")}
     optional = head | {name for name in ours if name.endswith("num_batches_tracked")}

@@ -17,7 +17,7 @@ class GridConf:
     """Settings of the grid, as in Hydra's basic sweeper."""
 
     _target_: str = "hydra_plugins.equivariance_sweeps.grid.GridSweeper"
-    max_batch_size: int | None = None  # runs handed to the launcher at once; null: all
+    max_batch_size: int | None = None  # null: the launcher bounds how many run at once
     params: dict[str, Any] | None = field(default_factory=dict)  # axes of a sweep file
 
 
@@ -26,7 +26,20 @@ ConfigStore.instance().store(group="hydra/sweeper", name="basic", node=GridConf,
 
 
 class GridSweeper(BasicSweeper):
-    """Every combination of the axes."""
+    """Every combination of the axes, handed to the launcher at once, which checks all of them before the first."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Runs the grid.
+
+        Raises: UserError: a batch size, with which the last runs would be checked after the first ones had run.
+        """
+        if self.max_batch_size is not None:
+            from equivariance.errors import UserError
+
+            raise UserError(
+                f"hydra.sweeper.max_batch_size={self.max_batch_size}: allowed: null; see hydra.launcher.workers"
+            )
+        return super().sweep(arguments)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Left to the launcher."""

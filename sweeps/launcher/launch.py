@@ -110,12 +110,17 @@ class _Sweep:
             else:
                 self._start(job)
 
+    @staticmethod
+    def _ready(job: Job) -> bool:
+        """Whether what another sweep was computing can be taken up: it is there, or nobody computes it any more."""
+        return (not job.force and job.record.result() is not None) or free(job.record.path / CLAIM)
+
     def _take(self) -> Job | None:
         if self.again:
             return self.again.popleft()
         job = self.source.next()
         if job is None:
-            job = next((j for j in self.elsewhere if j.record.result() or free(j.record.path / CLAIM)), None)
+            job = next((j for j in self.elsewhere if self._ready(j)), None)
             if job is not None:
                 self.elsewhere.remove(job)
         return job

@@ -1,5 +1,6 @@
 """Folders of pictures: order, bad files, too few, duplicates, what a fingerprint notices."""
 
+import os
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 
 from equivariance.data import SPLITS, folder, load_pictures
+from equivariance.data.folder import files
 from equivariance.data.splits import Picture, deal
 from equivariance.errors import UserError
 
@@ -66,9 +68,33 @@ def test_pictures_are_dealt_to_the_splits_in_turn(tree, load):
 
 def test_no_class_falls_to_one_split_alone():
     classes = "abc"
-    pictures = (Picture(np.full((2, 2, 3), n, np.uint8), classes[n % 3]) for n in range(18))
+    pictures = (Picture(np.full((2, 2, 3), n, np.uint8), classes[n % 3], n % 3 + n // 3) for n in range(18))
     splits = deal(pictures, 6, [])
     assert all(sorted(p.source for p in splits.pictures[split]) == list("aabbcc") for split in SPLITS)
+
+
+@pytest.mark.parametrize("classes", [3, 9, 18, 1000])
+def test_each_split_gets_one_picture_of_each_class(classes):
+    def pictures():
+        for turn in range(3):
+            for number in range(classes):
+                pixels = np.array([[[number % 256, number // 256, turn]]], np.uint8)
+                yield Picture(pixels, f"{number}/{turn}", number + turn)
+
+    dealt = deal(pictures(), classes, []).pictures
+    for split in dealt.values():
+        assert len({picture.source.split("/")[0] for picture in split}) == len(split) == classes
+
+
+def test_what_is_no_file_and_hidden_folders_are_no_pictures(tree):
+    (tree / ".git").mkdir()
+    draw(tree / ".git" / "0.png", 99)
+    first = next(folder for folder in sorted(tree.iterdir()) if folder.name != ".git")
+    before = list(files(tree))
+    (first / "folder.png").mkdir()
+    (first / "nowhere.png").symlink_to("nothing")
+    os.mkfifo(first / "pipe.png")
+    assert list(files(tree)) == before
 
 
 def test_corrupt_and_truncated_pictures_are_skipped_counted_and_named(tree, load):
@@ -79,7 +105,7 @@ def test_corrupt_and_truncated_pictures_are_skipped_counted_and_named(tree, load
     splits = load(tree, 1)
     assert [line.partition(":")[0] for line in splits.skipped] == ["a/1.png", "b/1.jpg", "c/9.bmp"]
     assert all(line.partition(": ")[2] for line in splits.skipped)
-    assert [splits.pictures[s][0].source for s in SPLITS] == ["a/2.png", "b/2.png", "b/3.JPEG"]
+    assert {splits.pictures[s][0].source for s in SPLITS} == {"a/2.png", "b/2.png", "b/3.JPEG"}
 
 
 def test_too_few_pictures_say_how_many_there_are(tree, load):

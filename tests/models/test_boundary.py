@@ -289,3 +289,45 @@ def test_a_function_that_would_keep_the_gradients_is_refused(last):
     with torch.no_grad():
         found = unwrap(Twice.apply(layer(full(torch.ones(1, 2, 6, 6)))))
         assert torch.equal(found, 2 * unwrap(layer(full(torch.ones(1, 2, 6, 6)))))
+
+
+def under(conv, layer, image):
+    from equivariance.models.boundary import RULES, bounded
+
+    return unwrap(layer(bounded(image, RULES[conv])))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "side"), [(11, 4, 2, 122), (3, 3, 1, 9), (3, 4, 1, 11)])
+@pytest.mark.parametrize("conv", ["circular", "reflect", "replicate"])
+def test_a_strided_layer_that_leaves_rows_over_still_sees_the_whole_map(conv, kernel, stride, padding, side):
+    layer = nn.Conv2d(1, 2, kernel, stride, padding).double()
+    torchs = nn.Conv2d(1, 2, kernel, stride, padding, padding_mode=conv).double()
+    torchs.load_state_dict(layer.state_dict())
+    image = normal(1, 1, side, side)
+    torch.testing.assert_close(under(conv, layer, image), torchs(image))
+
+
+@pytest.mark.parametrize("conv", ["circular", "reflect", "replicate", "partial"])
+@pytest.mark.parametrize("pool", [nn.AvgPool2d, nn.MaxPool2d])
+@pytest.mark.parametrize("side", [7, 8, 15])
+def test_ceil_mode_has_as_many_outputs_as_published(conv, pool, side):
+    layer, image = pool(2, 2, ceil_mode=True), normal(1, 1, side, side)
+    found, published = under(conv, layer, image), layer(image)
+    assert found.shape == published.shape
+    torch.testing.assert_close(found[:, :, : side // 2, : side // 2], published[:, :, : side // 2, : side // 2])
+
+
+def test_partial_gives_the_bias_where_a_window_has_nothing_inside():
+    layer = nn.Conv2d(1, 1, 3, padding=3).double()
+    found = under("partial", layer, normal(1, 1, 6, 6))
+    assert found.isfinite().all()
+    assert found[0, 0, 0, 0] == layer.bias
+
+
+def test_each_image_meets_its_own_background_when_unbounded_trains():
+    from equivariance.models.boundary import RULES, bounded
+
+    norm, scale = nn.BatchNorm2d(2).double().train(), torch.tensor([1.0, 2.0, 3.0]).double()[:, None, None, None]
+    found = norm(bounded(normal(3, 2, 6, 6), RULES["unbounded"], (0.3, -0.2)) * scale)
+    assert len(found.background) == 3
+    assert not torch.equal(found.background[0], found.background[1])

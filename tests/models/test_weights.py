@@ -1,6 +1,7 @@
 """Weights from files and downloads: the right ones load, others are refused in one line before anything changes."""
 
 import pickle
+import re
 from pathlib import Path
 from urllib.error import URLError
 
@@ -60,6 +61,15 @@ class TestFiles:
         torch.save(state if kept == "other width" else body(state), tmp_path / "w.pth")
         load_checkpoint(resnet, tmp_path / "w.pth")
         assert_holds(resnet, state)
+
+    def test_a_densenet_under_torchvisions_old_names_loads(self, tmp_path):
+        net = trunk("torchvision", "densenet121").network
+        state = random_state(net)
+        old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", name): t for name, t in state.items()}
+        assert old.keys() != state.keys()
+        torch.save(old, tmp_path / "w.pth")
+        load_checkpoint(net, tmp_path / "w.pth")
+        assert_holds(net, state)
 
     def test_another_network_is_refused_with_the_first_differing_names(self, resnet, tmp_path):
         torch.save(random_state(trunk("torchvision", "squeezenet1_0").network), tmp_path / "w.pth")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sweeps.identity import identity
 from sweeps.launcher.source import Job, Outcome
-from sweeps.records import Record
+from sweeps.records import PARTS, Record
 from sweeps.study.settings import Settings
 from sweeps.study.space import parse
 from sweeps.study.study import Study
@@ -60,7 +60,7 @@ class Search:
             {"accuracy": gave[-1]} if isinstance(gave, list) else gave if isinstance(gave, dict) else {"accuracy": gave}
         )
         record.start("")
-        record.finish(rows, {"metrics": metrics})
+        record.finish(rows, {**dict.fromkeys(PARTS), "metrics": metrics})
         return record.result()
 
     def run(self, job: Job) -> Outcome:

@@ -47,7 +47,7 @@ def test_a_new_start_keeps_the_old_result_until_a_new_one_replaces_it(tmp_path):
     old = record.result()
     record.start("border: 1\n")
     assert record.result() == old
-    record.finish([], {"metrics": {"accuracy": 0.25}})
+    record.finish([], {**dict.fromkeys(records.PARTS), "metrics": {"accuracy": 0.25}})
     assert record.result()["metrics"] == {"accuracy": 0.25}
     assert (record.path / "config.yaml").read_text() == "border: 1\n"
 
@@ -116,7 +116,7 @@ class TestWrite:
 )
 def test_a_history_comes_back_to_the_last_digit(tmp_path_factory, rows):
     record = Record(tmp_path_factory.mktemp("runs") / "quadrant" / "x")
-    record.finish(rows, {"metrics": {}})
+    record.finish(rows, {**dict.fromkeys(records.PARTS), "metrics": {}})
     assert record.history() == rows
 
 

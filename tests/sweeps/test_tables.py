@@ -63,15 +63,35 @@ class TestCells:
         assert "protocol" not in cells(frame(run(0.5, protocol="paper"), run(0.5, 1, protocol="paper")), AXES)
 
 
+class TestSettings:
+    def test_runs_with_and_without_a_checkpoint_are_two_rows(self):
+        runs = [run(0.5, 0), run(0.6, 1), run(0.9, 0, **{"fingerprints.init.checkpoint": "abc"})]
+        assert cells(frame(*runs), AXES)["n"].tolist() == [2, 1]
+
+    def test_editions_are_not_averaged(self):
+        assert len(cells(frame(run(0.5, 0), run(0.6, 1, edition=2)), AXES)) == 2
+
+    def test_what_all_runs_do_otherwise_than_the_protocol_says_is_a_column(self):
+        runs = [run(0.9, s, protocol="paper", **{"experiment.pooling": "avg"}) for s in (0, 1)]
+        assert quadrant.table(frame(*runs))["experiment.pooling"].tolist() == ["avg"]
+        told = quadrant.table(frame(run(0.9, protocol="released", **{"experiment.pooling": "released"})))
+        assert told["protocol"].tolist() == ["released"]
+        assert "experiment.pooling" not in told
+        assert "protocol" not in quadrant.table(frame(run(0.9, protocol="paper", **{"experiment.pooling": "max"})))
+
+
 class TestInterval:
     def test_students_over_seeds(self):
         """t(0.975, 2 degrees) = 4.302653; standard error 1 / sqrt(3)."""
-        low, high = interval([90, 91, 92], 64)
+        low, high = interval([90, 91, 92], 100_000)
         assert (low, high) == pytest.approx((91 - 4.302653 / math.sqrt(3), 91 + 4.302653 / math.sqrt(3)), abs=1e-5)
 
     def test_it_stays_within_0_and_100(self):
         assert interval([50, 60], 64) == pytest.approx((0, 100))  # half width 12.7 x 5
-        assert interval([100, 100], 64) == (100, 100)
+
+    def test_seeds_that_agree_prove_no_more_than_one_of_them(self):
+        assert interval([100, 100], 64) == interval([100], 64)
+        assert interval([50, 50, 50], 64) == interval([50], 64)
 
     @pytest.mark.parametrize(("right", "n"), [(48, 64), (32, 64), (64, 64), (0, 10)])
     def test_wilsons_over_the_images_of_one_seed(self, right, n):

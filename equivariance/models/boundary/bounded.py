@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -140,7 +140,7 @@ class Bounded(Tensor):
     def _extent(self, axis: int, window: Window, outputs: str) -> tuple[int, int, int]:
         left, right, top, bottom = self.margins
         before, after = ((top, bottom), (left, right))[axis]
-        window = Window(window.kernel, window.stride, window.padding + before, window.trailing + after, window.dilation)
+        window = replace(window, padding=window.padding + before, trailing=window.trailing + after)
         if outputs == "published":
             window = window.centred()
         wished = window.wished_phase(outputs, self.start[axis])

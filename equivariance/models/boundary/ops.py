@@ -89,7 +89,7 @@ def _partial(
     inside = Bounded(input.content[:, :1] * 0 + 1, input.passage, input.start, input.total_stride, None, input.margins)
     taps = inside.slide(windows, input.rule.outputs, count).content
     found = input.slide(windows, input.rule.outputs, apply)
-    scaled = found.content * (taps.reciprocal() * ones.numel())
+    scaled = found.content * (taps.clamp(min=1).reciprocal() * ones.numel())  # no tap inside: 0
     return found.map(lambda _: scaled if bias is None else scaled + bias[None, :, None, None])
 
 
@@ -100,7 +100,10 @@ def max_pool2d(
     """Max pooling of the map as the rule continues it; `partial` takes the maximum of what is inside."""
     kernel, stride = _pair(kernel_size), _pair(kernel_size if stride in (None, []) else stride)
     padding, dilation = _pair(padding), _pair(dilation)
-    windows = tuple(Window(kernel[a], stride[a], padding[a], padding[a], dilation[a]) for a in (0, 1))
+    if rest.get("return_indices"):
+        raise UserError(f"conv={input.rule.name}: the network asks where maxima lie; use conv=same")
+    ceil = bool(rest.get("ceil_mode"))
+    windows = tuple(Window(kernel[a], stride[a], padding[a], padding[a], dilation[a], ceil) for a in (0, 1))
 
     def apply(x: Tensor) -> Tensor:
         return F.max_pool2d(x, kernel_size, stride, 0, dilation)
@@ -110,13 +113,23 @@ def max_pool2d(
 
 
 @operation(F.avg_pool2d)
-def avg_pool2d(input: Bounded, kernel_size: Any, stride: Any = None, padding: Any = 0, *_: Any, **__: Any) -> Bounded:
+def avg_pool2d(
+    input: Bounded,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Bounded:
     """Average pooling of the map as the rule continues it; outside pixels count, but for `partial`."""
+    if divisor_override is not None:
+        raise UserError(f"conv={input.rule.name}: the network averages with divisor_override; use conv=same")
     kernel, stride = _pair(kernel_size), _pair(kernel_size if stride in (None, []) else stride)
     padding = _pair(padding)
     windows = (
-        Window(kernel[0], stride[0], padding[0], padding[0], 1),
-        Window(kernel[1], stride[1], padding[1], padding[1], 1),
+        Window(kernel[0], stride[0], padding[0], padding[0], 1, ceil_mode),
+        Window(kernel[1], stride[1], padding[1], padding[1], 1, ceil_mode),
     )
 
     def apply(x: Tensor) -> Tensor:
@@ -127,7 +140,7 @@ def avg_pool2d(input: Bounded, kernel_size: Any, stride: Any = None, padding: An
         return found
     inside = Bounded(input.content[:, :1] * 0 + 1, input.passage, input.start, input.total_stride, None, input.margins)
     share = inside.slide(windows, input.rule.pools, apply).content
-    return found.map(lambda x: x / share)
+    return found.map(lambda x: x / share.clamp(min=1e-6))  # a window with nothing inside: 0
 
 
 @operation(F.pad)
@@ -161,6 +174,11 @@ def getitem(input: Bounded, key: Any) -> Bounded:
     parts = (*(key if isinstance(key, tuple) else (key,)), *(slice(None),) * 4)[:4]
     if any(not isinstance(k, slice) or k.start or k.step for k in parts[2:]):
         raise UserError(f"conv={input.rule.name}: the network crops at the top or left; use conv=same")
+    cut = any(k.indices(n)[1] < n for k, n in zip(parts[2:], input.shape[2:], strict=True))
+    if cut and input.rule.outputs == "touching":
+        raise UserError(
+            f"conv={input.rule.name}: the network crops the map, which then loses what it grew by; use conv=same"
+        )
     background = None if input.background is None else input.background[:, parts[1]]
     return Bounded(input.content[parts], input.passage, input.start, input.total_stride, background, input.margins)
 
@@ -177,13 +195,14 @@ def batch_norm(input: Bounded, running_mean: Any, running_var: Any, *rest: Any, 
     def apply(x: Tensor) -> Tensor:
         return F.batch_norm(x, running_mean, running_var, *rest, **named)
 
-    if input.background is None or not training:
+    background = input.background
+    if background is None or not training:
         return input.map(apply)
     (y, x), (height, width) = input.start, input.shape[2:]
     ringed = apply(input.over((y - 1, x - 1), (y + height + 1, x + width + 1)))
     corner = ringed[:, :, :1, :1]
     corner = corner.dense() if hasattr(corner, "dense") else corner
-    return Bounded(ringed[:, :, 1:-1, 1:-1], input.passage, input.start, input.total_stride, corner[:1])
+    return Bounded(ringed[:, :, 1:-1, 1:-1], input.passage, input.start, input.total_stride, corner[: len(background)])
 
 
 def _same_place(func: Any) -> Callable[..., Bounded]:

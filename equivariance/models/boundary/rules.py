@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -69,6 +69,7 @@ class Window:
     padding: int
     trailing: int
     dilation: int
+    ceil: bool = False
 
     @property
     def reach(self) -> int:
@@ -80,7 +81,7 @@ class Window:
         if self.padding or self.trailing or self.kernel <= self.stride:
             return self
         before = self.reach // 2
-        return Window(self.kernel, self.stride, before, self.reach - before, self.dilation)
+        return replace(self, padding=before, trailing=self.reach - before)
 
     def wished_phase(self, outputs: str, start: int) -> int:
         """Offset of output 0 within its stride at which the first output just touches, or lies inside, the map.
@@ -101,7 +102,10 @@ class Window:
             phase: offset of output 0 in input entries.
         """
         if outputs == "published":
-            first, last = 0, (size + self.padding + self.trailing - self.reach - 1) // self.stride
+            room = size + self.padding + self.trailing - self.reach - 1
+            first, last = 0, room // self.stride
+            if self.ceil and room % self.stride and (last + 1) * self.stride < size + self.padding:
+                last += 1
         else:
             slack = self.reach if outputs == "touching" else 0
             first = -((phase + slack - start - self.padding) // self.stride)
@@ -124,9 +128,12 @@ def padded(content: Tensor, background: Tensor | None, pads: tuple[int, int, int
         return content
     if outside == "lowest":
         return F.pad(content, pads, value=-torch.inf)
-    if outside in ("circular", "reflect", "replicate"):
-        return F.pad(content, pads, mode=outside)
+    if outside in ("circular", "reflect", "replicate"):  # first grown, then cropped: a wrap is of the whole map
+        left, right, top, bottom = (max(p, 0) for p in pads)
+        grown = F.pad(content, (left, right, top, bottom), mode=outside) if left or right or top or bottom else content
+        return F.pad(grown, tuple(min(p, 0) for p in pads)) if min(pads) < 0 else grown
     if background is None:
         return F.pad(content, pads)
-    beyond = F.pad(content[:, :1] * 0, pads, value=1.0)  # 1 where the background is, 0 on the map
+    nothing = content[:, :1].nan_to_num(0.0, 0.0, 0.0) * 0
+    beyond = F.pad(nothing, pads, value=1.0)  # 1 where the background is, 0 on the map
     return F.pad(content, pads) + beyond * background
