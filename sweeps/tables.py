@@ -82,7 +82,7 @@ def without_implied(frame: pandas.DataFrame, implied: dict[str, dict[str, str]])
     for name, values in implied.items():
         column = f"params.{name}"
         if column in found:
-            found[column] = found[column].mask(found[column] == found["params.protocol"].map(values), "-")
+            found[column] = found[column].mask(found[column] == frame["params.protocol"].map(values), "-")
     return found
 
 
