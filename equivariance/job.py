@@ -13,6 +13,7 @@ import yaml
 from equivariance.config import Config, Data, scientific
 from equivariance.edition import EDITION
 from equivariance.errors import UserError
+from equivariance.origin import commit, release
 from sweeps.identity import file_digest, identity
 from sweeps.launcher.pool import Machine
 from sweeps.launcher.source import Job, Report
@@ -59,7 +60,8 @@ def compute(config: Config, fingerprints: dict[str, str], record: Record, report
         "metrics": result.metrics,
         "notes": result.notes,
         "sweep": config.tracking.sweep,
-        "commit": _commit(),
+        "version": release(),
+        "commit": commit(),
         "began": began,
         "ended": time.time(),
     }
@@ -133,15 +135,3 @@ def _folder_fingerprint(root: Path, count: int) -> str:
     from equivariance.data import folder_fingerprint
 
     return folder_fingerprint(root, count)
-
-
-@lru_cache(1)
-def _commit() -> str | None:
-    """The commit of the code that runs, with a mark where the tree differs from it."""
-    import subprocess
-
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

@@ -39,6 +39,9 @@ from sweeps.launcher.source import Grid, Job
 from sweeps.launcher.worker import Died
 from sweeps.tracking.mirror import Mirror
 
+# Seconds that measuring what a sweep will take may cost.
+ESTIMATE = 120.0
+
 
 def sweep(composed: list[DictConfig], name: str, limits: Limits, machine: Callable[[Config], Place]) -> None:
     """Runs all the configs of a multirun, after all of them have been validated.
@@ -83,9 +86,12 @@ def _plan(configs: list[Config], jobs: list[Job], pool: Slots) -> str:
     """The line before the first run: what is done, certified and to do, and about how long it takes."""
     to_do = [c for c, job in zip(configs, jobs, strict=True) if job.force or job.record.result() is None]
     done = len(jobs) - len(to_do)
+    worker = pool.idle()
     try:
-        certified, seconds = pool.idle().call(outlook, to_do)
+        certified, seconds = worker.call(outlook, to_do, within=ESTIMATE)
     except (Died, RuntimeError) as error:  # the runs will say what is wrong with them
+        if isinstance(error, Died):
+            pool.replace(worker)
         return f"{len(jobs)} runs: {done} done, {len(to_do)} to do on {pool}; their time is not known ({error})"
     rest = len(to_do) - certified
     time = f", {clock(seconds / min(len(pool), max(rest, 1)))} at most" if seconds else ""

@@ -94,7 +94,7 @@ class Remote:
         self.handle: Any = None
         self.began = math.inf  # it may have to wait; its timeout is watched where it runs
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> NoReturn:
+    def call(self, function: Callable[..., Any], *arguments: Any, within: float = 0.0) -> NoReturn:
         """Nothing but jobs is computed there.
 
         Raises: RuntimeError.

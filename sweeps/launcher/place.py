@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from sweeps.launcher.pool import Limits
 from sweeps.launcher.source import Job
+from sweeps.launcher.worker import PATIENCE
 
 
 class Slot(Protocol):
@@ -20,10 +21,11 @@ class Slot(Protocol):
     job: Job | None
     began: float
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Computes a function there and waits for its value.
+    def call(self, function: Callable[..., Any], *arguments: Any, within: float = PATIENCE) -> Any:
+        """Computes a function there and waits for its value, so many seconds at most.
 
-        Raises: Died: it ended meanwhile. RuntimeError: the function raised, or nothing but jobs is computed there.
+        Raises: Died: it ended meanwhile, or did not answer. RuntimeError: the function raised, or nothing but jobs is
+            computed there.
         """
 
     def start(self, job: Job) -> None:

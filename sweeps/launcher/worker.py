@@ -20,6 +20,9 @@ from sweeps.launcher.source import Job, Outcome, Pruned, Report, Row
 
 Task = Callable[[Report], Any]
 
+# Seconds that a worker may take to start and to answer a question: the import of torch from a slow disk is one.
+PATIENCE = 600.0
+
 
 class Died(Exception):  # noqa: N818
     """The process ended without an answer; says how."""
@@ -40,12 +43,19 @@ class Worker:
         self.job: Job | None = None
         self.began = 0.0
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def call(self, function: Callable[..., Any], *arguments: Any, within: float = PATIENCE) -> Any:
         """Computes a function there and waits for its value.
 
-        Raises: Died: it ended meanwhile. RuntimeError: the function raised.
+        Args:
+            function: can be imported there, as its arguments can be sent.
+            arguments: of it.
+            within: seconds after which the worker is ended.
+        Raises: Died: it ended meanwhile, or was ended. RuntimeError: the function raised.
         """
         self._send(partial(_call, function, arguments))
+        if not self.connection.poll(within):
+            self.process.kill()
+            raise Died(f"gave no answer in {within:g} s")
         kind, value = self.receive()
         if kind == "error":
             raise RuntimeError(value)

@@ -160,7 +160,7 @@ class Mirror:
         from mlflow.entities import Param, RunTag
 
         notes = {k: str(v)[:TAG] for k, v in result["notes"].items()}
-        notes |= {"commit": result["commit"]} if result.get("commit") else {}
+        notes |= {k: str(result[k])[:TAG] for k in ("version", "commit") if result.get(k)}
         run = begun or self._create(record, result["label"], sweep, result["began"], notes)
         params = [Param(k, str(v)) for k, v in flat(result["config"]).items()]
         tags = [RunTag(k, v) for k, v in notes.items()] if begun else []

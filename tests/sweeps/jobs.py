@@ -55,3 +55,8 @@ def calls(runs: Path) -> list[int]:
 def shut_down(count):
     """As `threads` of a machine: a worker that ends at its start."""
     os._exit(3)
+
+
+def hang(*arguments):
+    """As the estimate of a sweep that never comes."""
+    time.sleep(600)
