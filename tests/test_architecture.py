@@ -205,7 +205,7 @@ def test_functions_stay_short(path):
 def project_text() -> list[Path]:
     folders = (*PACKAGES, "conf", "tests", "benchmarks", "docker", ".ci", "requirements")
     found = [f for folder in folders for f in (ROOT / folder).rglob("*") if f.is_file()]
-    found += [f for f in ROOT.iterdir() if f.is_file()]
+    found += [f for f in ROOT.iterdir() if f.is_file() and f.name != ".git"]  # a worktree has a file there
     wanted = {".py", ".yaml", ".yml", ".md", ".toml", ".txt", ".cfg", ".ipynb", ".sh", ""}
     return sorted(f for f in found if f.suffix in wanted and "__pycache__" not in f.parts)
 
