@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from equivariance.config import Config, Data, scientific
+from equivariance.config import Config, scientific
 from equivariance.edition import EDITION
 from equivariance.errors import UserError
+from equivariance.fingerprints import fingerprints
 from equivariance.origin import commit, release
-from sweeps.identity import file_digest, identity
+from sweeps.identity import identity
 from sweeps.launcher.pool import Machine
 from sweeps.launcher.source import Job, Report
 from sweeps.records import Record
@@ -69,22 +70,6 @@ def compute(config: Config, fingerprints: dict[str, str], record: Record, report
     return {"identity": record.identity, **values}
 
 
-def fingerprints(config: Config) -> dict[str, str]:
-    """What the config's paths hold, so that a moved folder is the same and a changed one is not.
-
-    Raises: UserError: a missing folder or file.
-    """
-    found = {}
-    if isinstance(config.data, Data) and config.data.name != "photos" and config.data.root:
-        found["data.root"] = _folder_fingerprint(Path(config.data.root), 3 * config.data.pictures)
-    if config.init.checkpoint:
-        path = Path(config.init.checkpoint)
-        if not path.is_file():
-            raise UserError(f"init.checkpoint={path}: no such file")
-        found["init.checkpoint"] = file_digest(path)
-    return found
-
-
 def label(config: Config) -> str:
     """A run in a few words."""
     if config.experiment.name == "leak_distance":
@@ -127,11 +112,3 @@ def _check_writable(runs: Path) -> None:
     except OSError:  # a name too long, a folder that may not be looked into
         pass
     raise UserError(f"runs={runs}: not a folder that can be written")
-
-
-@lru_cache(8)
-def _folder_fingerprint(root: Path, count: int) -> str:
-    """Once for all runs of a sweep, which see one state of the folder."""
-    from equivariance.data import folder_fingerprint
-
-    return folder_fingerprint(root, count)

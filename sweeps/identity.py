@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 
@@ -16,12 +15,6 @@ def identity(scientific: dict[str, Any]) -> str:
     """
     canonical = json.dumps(scientific, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def file_digest(path: Path) -> str:
-    """Sixteen hexadecimal digits of a file's contents."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice, zip_longest
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from equivariance.data.picture_file import UnusableError, read, shown
 from equivariance.data.splits import Picture
 from equivariance.errors import UserError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
+# Folders that macOS and network storages put beside people's own, with copies of their files.
+SYSTEM = {"__MACOSX", "@eaDir"}
 # The side to which the authors' code brings a picture before it shrinks it, in pixels.
 RELEASED_SIDE = 224
 
@@ -24,42 +28,54 @@ RELEASED_SIDE = 224
 def files(root: Path) -> dict[Path, int]:
     """The pictures of a folder: the first of each class in sorted order, then the second of each, and so on.
 
+    A class is a sub-folder that holds pictures, at any depth; where there is none, the folder itself is the one class.
+    Hidden names and what operating systems add do not count. Names are bytes and sorted as such.
+
     Returns: For each picture the number of its class plus how many of that class come before it.
-    Raises: UserError: no such folder, one that cannot be read, or no pictures in it.
+    Raises: UserError: no such folder, one that cannot be read, no pictures in it, or pictures beside classes.
     """
-    if not root.is_dir():
-        raise UserError(f"data.root={root}: no such folder")
     try:
-        classes = [c for c in sorted(root.iterdir()) if c.is_dir() and not c.name.startswith(".")] or [root]
-        listed = [[f for f in sorted(c.rglob("*")) if f.suffix.lower() in SUFFIXES and f.is_file()] for c in classes]
+        if not root.is_dir():
+            raise UserError(f"data.root={shown(root)}: no such folder")
+        loose, classes = _listed(root)
     except OSError as error:
-        raise UserError(f"data.root={root}: cannot be read ({error})") from error
+        raise UserError(f"data.root={shown(root)}: cannot be read ({shown(str(error))})") from error
+    if loose and classes:
+        raise UserError(
+            f"data.root={shown(root)}: pictures both beside the sub-folders ({_some(loose)}) and in them"
+            f" ({_some(classes)}); allowed: one of both"
+        )
     found = {
         file: number + turn
-        for turn, files in enumerate(zip_longest(*listed))
+        for turn, files in enumerate(zip_longest(*(classes.values() or [loose])))
         for number, file in enumerate(files)
         if file is not None
     }
     if not found:
-        raise UserError(f"data.root={root}: no pictures there; allowed: <class>/<picture> as {', '.join(SUFFIXES)}")
+        raise UserError(
+            f"data.root={shown(root)}: no pictures there; allowed: <class>/<picture> as {', '.join(SUFFIXES)}"
+        )
     return found
 
 
-def fingerprint(root: Path, count: int) -> str:
+def fingerprint(root: Path, count: int, digest: Callable[[list[Path]], list[str]]) -> str:
     """A digest of what a folder holds.
 
     Args:
         root: the folder.
         count: so many pictures, the first that `files` lists, count by their content; the others, which stand in for
             unreadable ones, by name and size.
+        digest: gives those of files' contents.
     Raises: UserError: no such folder, or no pictures in it.
     """
-    digest = hashlib.sha256()
-    for number, file in enumerate(files(root)):
-        digest.update(f"{file.relative_to(root)}\0{file.stat().st_size}\n".encode())
-        if number < count and os.access(file, os.R_OK):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    found = list(files(root))
+    readable = [file for file in found[:count] if os.access(file, os.R_OK)]
+    contents = dict(zip(readable, digest(readable), strict=True))
+    whole = hashlib.sha256()
+    for file in found:
+        name = os.fsencode(file.relative_to(root))
+        whole.update(name + f"\0{file.stat().st_size} {contents.get(file, '')}\n".encode())
+    return whole.hexdigest()[:16]
 
 
 def pictures(root: Path, side: int, crop: float, resize: str, skipped: list[str]) -> Iterator[Picture]:
@@ -70,27 +86,54 @@ def pictures(root: Path, side: int, crop: float, resize: str, skipped: list[str]
         side: pixels a side of the result.
         crop: side of the central crop as a share of the shorter side.
         resize: `antialias`, or `released`: to 224 pixels and then bilinear without anti-aliasing.
-        skipped: gets a line for each file that cannot be read.
+        skipped: gets a line for each file that is no usable picture, with the reason.
     """
     for file, turn in files(root).items():
+        name = shown(file.relative_to(root))
         try:
-            with Image.open(file) as image:
-                square = _central(image.convert("RGB"), crop)
-            pixels = shrink(square, side, resize)
-        except (
-            OSError,
-            ValueError,
-            SyntaxError,
-            Image.DecompressionBombError,
-        ) as error:  # what PIL raises for truncated and foreign files
-            skipped.append(f"{file.relative_to(root)}: {error}")
+            image = read(file)
+        except UnusableError as error:
+            skipped.append(f"{name}: {error}")
             continue
-        yield Picture(pixels, str(file.relative_to(root)), turn)
+        yield Picture(shrink(_central(image, crop), side, resize), name, turn)
 
 
 def shrink(image: Image.Image, side: int, resize: str) -> np.ndarray:
     """A square picture as uint8 [side, side, 3], resized in the stated way."""
     return _released(image, side) if resize == "released" else _antialiased(image, side)
+
+
+def _listed(folder: Path) -> tuple[list[Path], dict[Path, list[Path]]]:
+    """The pictures in a folder itself, and below each of its sub-folders that has any."""
+    inside = sorted((p for p in folder.iterdir() if not _ignored(p.name)), key=_in_order)
+    loose = [p for p in inside if p.suffix.lower() in SUFFIXES and p.is_file()]
+    below = {p: _below(p) for p in inside if p.is_dir()}
+    return loose, {folder: pictures for folder, pictures in below.items() if pictures}
+
+
+def _below(folder: Path) -> list[Path]:
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=_fail):
+        folders[:] = [name for name in folders if not _ignored(name)]
+        found += [Path(parent, name) for name in names if not _ignored(name)]
+    return sorted((p for p in found if p.suffix.lower() in SUFFIXES and p.is_file()), key=_in_order)
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error
+
+
+def _ignored(name: str) -> bool:
+    return name.startswith(".") or name in SYSTEM
+
+
+def _in_order(path: Path) -> list[bytes]:
+    return [os.fsencode(part) for part in path.parts]
+
+
+def _some(paths: Collection[Path]) -> str:
+    names = [shown(path.name) for path in islice(paths, 3)]
+    return ", ".join(names) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 def _central(image: Image.Image, crop: float) -> Image.Image:

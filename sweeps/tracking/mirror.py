@@ -200,7 +200,7 @@ def sync(runs: Path, mirror: Mirror, experiment: str = "*") -> tuple[int, int]:
     Raises: Exception: whatever MLflow raises where the store cannot be reached.
     """
     logged = total = 0
-    for folder in sorted(p for p in runs.glob(experiment) if p.is_dir()):
+    for folder in sorted(p for p in runs.glob(experiment) if p.is_dir() and not p.name.startswith(".")):
         mirror.prepare(folder.name)
         images = mirror.images(folder.name)
         for record, result in finished(runs, folder.name):

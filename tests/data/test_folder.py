@@ -1,5 +1,6 @@
 """Folders of pictures: order, bad files, too few, duplicates, what a fingerprint notices."""
 
+import hashlib
 import os
 import shutil
 
@@ -35,6 +36,10 @@ def tree(tmp_path):
 def read(tree, side=SIDE, crop=1.0, resize="antialias"):
     skipped = []
     return list(folder.pictures(tree, side, crop, resize, skipped)), skipped
+
+
+def digests(files):
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
 @pytest.fixture
@@ -97,6 +102,85 @@ def test_what_is_no_file_and_hidden_folders_are_no_pictures(tree):
     assert list(files(tree)) == before
 
 
+def test_folders_without_pictures_are_no_classes(tmp_path):
+    """As an unpacked archive has it: the rest of macOS, an empty folder, notes, what is hidden."""
+    for name in ("1.png", "2.png"):
+        draw(tmp_path / name, int(name[0]))
+    for name in ("__MACOSX", "empty", "deep/er", "notes", ".hidden", "@eaDir/1.png"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "__MACOSX" / "._1.png").write_bytes(b"a resource fork")
+    (tmp_path / "notes" / "a.txt").write_text("no picture")
+    for name in ("__MACOSX/3.png", ".hidden/3.png", "@eaDir/1.png/3.png", "._1.png", "deep/.hidden/3.png"):
+        draw(tmp_path / name, 3)
+    found, skipped = read(tmp_path)
+    assert [p.source for p in found] == ["1.png", "2.png"]
+    assert skipped == []
+
+
+def test_system_folders_within_a_class_do_not_count(tree):
+    before = list(files(tree))
+    for name in ("a/@eaDir/1.png/thumb.jpg", "b/__MACOSX/1.png", "a/._1.png"):
+        draw(tree / name, 9)
+    assert list(files(tree)) == before
+
+
+def test_pictures_beside_classes_are_refused_and_named(tree):
+    for number in range(5):
+        draw(tree / f"{number}.png", 10 + number)
+    said = r"beside the sub-folders \(0.png, 1.png, 2.png and 2 more\) and in them \(a, b, c\); allowed: one of both$"
+    with pytest.raises(UserError, match=said):
+        files(tree)
+
+
+def test_a_single_small_folder_does_not_hide_the_pictures_beside_it(tmp_path):
+    for number in range(24):
+        draw(tmp_path / f"{number}.png", number)
+    draw(tmp_path / "thumbs" / "0.png", 0, size=(2, 3))
+    with pytest.raises(UserError, match=r"21 more\) and in them \(thumbs\)"):
+        files(tmp_path)
+
+
+def test_a_class_that_cannot_be_read_is_no_empty_one(tree, monkeypatch):
+    walk = os.walk
+
+    def denied(top, onerror=None, **rest):
+        if top.name == "b":
+            onerror(PermissionError(13, "Permission denied", str(top)))
+        return walk(top, onerror=onerror, **rest)
+
+    monkeypatch.setattr(os, "walk", denied)
+    with pytest.raises(UserError, match=r"cannot be read .*Permission denied"):
+        files(tree)
+
+
+ODD = [b"caf\xe9", b"\xff\xfe", b"new\nline", b"\x1b[31mred", "Ω ж".encode(), b"-rf", b"a\\b"]
+
+
+def test_names_are_bytes(tmp_path, load):
+    root = tmp_path / "pictures"
+    for number, name in enumerate(ODD):
+        draw(root / os.fsdecode(name) / os.fsdecode(name + b".png"), number)
+    broken = root / os.fsdecode(ODD[0]) / os.fsdecode(b"\xe9.png")
+    broken.write_bytes(b"no picture")
+    assert [os.fsencode(file.parent.name) for file in files(root)][: len(ODD)] == sorted(ODD)
+    splits = load(root, 2)
+    sources = [p.source for split in SPLITS for p in splits.pictures[split]]
+    assert all(source.isprintable() and source.encode() for source in [*sources, *load(root, 2).skipped])
+    assert any("caf\\xe9" in source for source in sources)
+    before = folder.fingerprint(root, 3, digests)
+    broken.rename(broken.with_name(os.fsdecode(b"\xe8.png")))
+    assert folder.fingerprint(root, 3, digests) != before
+
+
+def test_a_file_that_the_system_cannot_read_now_ends_the_run_instead_of_being_skipped(tree, monkeypatch):
+    def failing(path):
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", failing)
+    with pytest.raises(OSError, match="Input/output"):
+        read(tree)
+
+
 def test_corrupt_and_truncated_pictures_are_skipped_counted_and_named(tree, load):
     (tree / "a" / "1.png").write_bytes(b"no picture at all")
     whole = (tree / "b" / "1.jpg").read_bytes()
@@ -149,14 +233,6 @@ def test_a_missing_or_empty_folder_is_named(tmp_path, load, made):
         load(root, 1)
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
-def test_other_colour_modes_become_rgb(tmp_path, mode):
-    draw(tmp_path / ("x.tif" if mode == "CMYK" else "x.png"), 0, mode=mode)
-    ((picture,), skipped) = read(tmp_path)
-    assert picture.pixels.shape == (SIDE, SIDE, 3)
-    assert skipped == []
-
-
 def test_the_centre_of_the_picture_is_kept(tmp_path):
     pixels = np.zeros((20, 40, 3), np.uint8)
     pixels[5:15, 15:25] = 200
@@ -179,11 +255,11 @@ def test_released_resizing_does_not_smooth(tmp_path):
 
 
 def test_a_fingerprint_follows_the_contents_and_not_the_place(tree, tmp_path):
-    before = folder.fingerprint(tree, 3)
+    before = folder.fingerprint(tree, 3, digests)
     shutil.copytree(tree, tmp_path / "elsewhere")
-    assert folder.fingerprint(tmp_path / "elsewhere", 3) == before
+    assert folder.fingerprint(tmp_path / "elsewhere", 3, digests) == before
     draw(tmp_path / "elsewhere" / "c" / "8.png", 9)
-    assert folder.fingerprint(tmp_path / "elsewhere", 3) != before
+    assert folder.fingerprint(tmp_path / "elsewhere", 3, digests) != before
 
 
 def test_splits_normalise_by_channel(tree, load):

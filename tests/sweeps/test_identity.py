@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.identity import file_digest, flat, identity
+from sweeps.identity import flat, identity
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values = st.recursive(
@@ -51,14 +51,6 @@ def test_it_is_short_and_stays_what_it_was():
 def test_what_has_no_canonical_form_is_refused(value):
     with pytest.raises((ValueError, TypeError)):
         identity({"a": value})
-
-
-def test_a_file_counts_by_its_contents(tmp_path):
-    (tmp_path / "a").write_bytes(b"x" * 100_000)
-    (tmp_path / "b").write_bytes(b"x" * 100_000)
-    (tmp_path / "c").write_bytes(b"x" * 99_999 + b"y")
-    assert file_digest(tmp_path / "a") == file_digest(tmp_path / "b") != file_digest(tmp_path / "c")
-    assert file_digest(tmp_path / "a") == hashlib.sha256(b"x" * 100_000).hexdigest()[:16]
 
 
 def test_flat_keys_are_dotted_and_a_name_takes_its_sections_place():
