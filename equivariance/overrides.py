@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from equivariance.config import Config
 from equivariance.config_errors import keys, unknown
 from equivariance.errors import UserError
+from sweeps.grammar import parse
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 
 def conf_dir() -> Path:
@@ -25,28 +30,46 @@ def register_protocol() -> None:
     OmegaConf.register_new_resolver("protocol", choose, replace=True)
 
 
-def check(arguments: list[str]) -> None:
-    """Checks the keys of all overrides and the options chosen from config groups.
+def parsed(text: str) -> Override:
+    """An override, read.
+
+    Raises: UserError: it does not parse.
+    """
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def check(overrides: list[str], elsewhere: bool = False) -> None:
+    """Checks the grammar and the keys of all overrides, and the options chosen from config groups.
 
     Args:
-        arguments: the command line after the program's name; flags are Hydra's and pass.
+        overrides: as typed, without flags.
+        elsewhere: with another config tree, whose keys and groups Hydra finds; the composed config is validated all
+            the same.
     Raises: UserError: an unknown key or option, or an override that does not parse.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    if any(a.startswith(("--config", "-cd", "-cp", "-cn", "-sc", "--shell-completion")) for a in arguments):
-        return  # another config tree: Hydra finds its groups; the composed config is validated all the same
-    overrides = [a for a in arguments if not a.startswith("-") and "=" in a]
-    known = keys(Config)
-    for override in OverridesParser.create().parse_overrides(overrides):
+    known, sweeps = keys(Config), 0
+    for override in map(parsed, overrides):
         key = override.key_or_group
-        if key.partition(".")[0] == "hydra" or key.startswith("hydra/"):
-            continue
-        options = {f.stem for f in (conf_dir() / key).glob("*.yaml")} if "." not in key else set()
-        if options:
-            _check_option(key, override.value(), override.is_sweep_override(), options)
-        elif key not in known:
-            raise UserError(f"{override.input_line}: {unknown(key, known)}")
+        sweeps += key == "sweep"
+        if sweeps > 1 or (key == "sweep" and (override.is_sweep_override() or isinstance(override.value(), list))):
+            raise UserError(f"{override.input_line}: allowed: one sweep file at a time")
+        if not elsewhere and key.partition(".")[0] != "hydra" and not key.startswith("hydra/"):
+            _check_key(override, known)
+
+
+def _check_key(override: Override, known: list[str]) -> None:
+    key = override.key_or_group
+    options = {f.stem for f in (conf_dir() / key).glob("*.yaml")} if key and "." not in key else set()
+    if not options and key not in known:
+        raise UserError(f"{override.input_line}: {unknown(key, known)}")
+    if override.is_delete():
+        other = f"{key}=" + " | ".join(sorted(options)) if options else f"{key}=VALUE"
+        raise UserError(f"{override.input_line}: a run needs every key; allowed: {other}")
+    if options:
+        _check_option(key, override.value(), override.is_sweep_override(), options)
 
 
 def _check_option(group: str, value: object, is_sweep: bool, options: set[str]) -> None:

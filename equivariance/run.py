@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
@@ -23,10 +24,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from equivariance.command import read
 from equivariance.config import Config, validate
 from equivariance.errors import UserError
 from equivariance.job import MACHINE, NO_GPU, outlook, prepare
-from equivariance.overrides import check, conf_dir, register_protocol
+from equivariance.overrides import conf_dir, register_protocol
 from sweeps.cluster.cluster import Refused
 from sweeps.launcher.attempt import attempt
 from sweeps.launcher.display import clock
@@ -127,19 +129,21 @@ def main() -> None:
     # Idle threads of torch then sleep instead of spinning: on cores that are shared, small operations else wait for
     # each other a hundred times longer than they compute.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Hydra then raises instead of printing its own traceback and ending with 1.
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    # Hydra then raises instead of printing its own traceback and ending with 1, whatever the shell has set.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     register_protocol()
     try:
-        check(sys.argv[1:])
-        if any(a.startswith("+sweep=") for a in sys.argv[1:]) and not {"-m", "--multirun"} & set(sys.argv[1:]):
-            raise UserError("+sweep=… is a grid of runs; add -m")
+        sys.argv[1:] = read(sys.argv[1:])
         _single()
     except (UserError, Refused, HydraException, OmegaConfBaseException) as error:
         _refuse(error)
     except OSError as error:  # of a folder that Hydra could not make, say
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1 if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else 2)
+    except (ValueError, TypeError, RuntimeError, ImportError) as error:
+        if not _hydras(error):
+            raise
+        _refuse(error)
     except KeyboardInterrupt as stop:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(getattr(stop, "code", 130))
@@ -150,6 +154,13 @@ def _plain(composed: DictConfig) -> dict[str, Any]:
     values = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
     return {str(k): v for k, v in values.items()}
+
+
+def _hydras(error: Exception) -> bool:
+    """Whether Hydra raised it over the command line, and nothing of ours that it called."""
+    frames = list(traceback.walk_tb(error.__traceback__))[1:]  # without main
+    packages = [frame.f_globals["__name__"].partition(".")[0] for frame, _ in frames]
+    return "hydra" in packages and not {"equivariance", "sweeps"} & set(packages) and packages[-1] != "hydra_plugins"
 
 
 def _refuse(error: Exception) -> NoReturn:

@@ -125,7 +125,7 @@ def test_the_science_knows_nothing_of_the_platform(path):
 
 @pytest.mark.parametrize("path", below("equivariance"), ids=relative)
 def test_only_the_entry_point_knows_hydra_and_mlflow(path):
-    entry = {"run.py", "overrides.py"} | {f.name for f in (ROOT / "equivariance").glob("config*.py")}
+    entry = {"run.py", "command.py", "overrides.py"} | {f.name for f in (ROOT / "equivariance").glob("config*.py")}
     if path.parent != ROOT / "equivariance" or path.name not in entry:
         assert not tops(imported(path)) & PLATFORM
 

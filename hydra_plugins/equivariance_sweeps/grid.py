@@ -31,14 +31,22 @@ class GridSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Runs the grid.
 
-        Raises: UserError: a batch size, with which the last runs would be checked after the first ones had run.
+        Raises: UserError: an axis without values, or a batch size, with which the last runs would be checked after the
+            first ones had run.
         """
-        if self.max_batch_size is not None:
-            from equivariance.errors import UserError
+        from equivariance.errors import UserError
+        from sweeps.grammar import parse, runs
 
+        if self.max_batch_size is not None:
             raise UserError(
                 f"hydra.sweeper.max_batch_size={self.max_batch_size}: allowed: null; see hydra.launcher.workers"
             )
+        assert self.hydra_context is not None
+        loader = self.hydra_context.config_loader
+        try:
+            runs([parse(text, loader) for text in (*self._parse_config(), *arguments)])
+        except ValueError as error:
+            raise UserError(str(error)) from None
         return super().sweep(arguments)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:

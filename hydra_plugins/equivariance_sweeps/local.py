@@ -25,12 +25,19 @@ def composed(loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[S
 
     Composing takes tens of milliseconds, so it is done once for each choice of config groups; plain values, which Hydra
     lays over the composed tree last, are laid over a copy.
+
+    Raises: UserError: a sweep file is an axis, of which the runs would have nothing but its fixed values.
     """
+    from equivariance.errors import UserError
+
+    chosen = master.hydra.runtime.choices.get("sweep")
     parser, bases, configs = OverridesParser.create(), {}, []
     is_group = lru_cache(None)(lambda key: bool(loader.get_group_options(key)))
     for overrides in job_overrides:
         values, others = [], []
         for o in parser.parse_overrides(list(overrides)):
+            if o.key_or_group == "sweep" and o.package is None and o.value() != chosen:
+                raise UserError(f"{o.input_line}: allowed: one sweep file at a time, not as an axis")
             plain = o.type == OverrideType.CHANGE and o.package is None and not is_group(o.key_or_group)
             (values if plain else others).append(o)
         groups = tuple(o.input_line for o in others)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sweeps import grammar
+
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
     from hydra.core.override_parser.types import Override
@@ -22,10 +24,8 @@ def parse(arguments: Sequence[str], loader: ConfigLoader | None = None) -> tuple
     Returns: The distribution of each searched key, and the other overrides as they are.
     Raises: ValueError: nothing is searched, or a sweep that no study can draw from.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
     latest: dict[str, Override] = {}
-    for override in OverridesParser.create(config_loader=loader).parse_overrides(list(arguments)):
+    for override in (grammar.parse(text, loader) for text in arguments):
         key = override.get_key_element().lstrip("+")
         latest.pop(key, None)  # so that the order is that of the last ones
         latest[key] = override
