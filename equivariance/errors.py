@@ -1,5 +1,4 @@
-"""The one exception a user is meant to see: one line, exit code 2."""
+"""Exceptions with a meaning: what a user is meant to see, one line, and what no result may hold."""
 
-
-class UserError(Exception):
-    """The user's mistake: the message is one line that names the thing at fault and what is allowed."""
+from sweeps.errors import NotFinite as NotFinite
+from sweeps.errors import UserError as UserError

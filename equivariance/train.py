@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equivariance.finite import finite
 from equivariance.progress import track
 
 if TYPE_CHECKING:
@@ -61,8 +62,11 @@ class Score:
 
 
 def score(logits: Tensor, labels: Tensor) -> Score:
-    """Accuracy, loss and margin of class scores [n, classes] for labels [n]."""
-    logits = logits.detach().double()
+    """Accuracy, loss and margin of class scores [n, classes] for labels [n].
+
+    Raises: NotFinite: a score is not.
+    """
+    logits = finite(logits.detach().double(), "class scores")
     own = logits.gather(1, labels[:, None]).squeeze(1)
     others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
     # A tie goes to the lower class, as argmax has it: identical inputs of two classes then score exactly one half.
@@ -103,6 +107,7 @@ def fit(
         to_train_mode: puts the model into train mode (a frozen trunk may stay in eval mode).
         report: called with each epoch's row.
     Returns: A row an epoch: epoch, lr, train_loss, train_accuracy, validation_loss, validation_accuracy.
+    Raises: NotFinite: training diverges, in the epoch in which it does.
     Source: released code of Kayhan & van Gemert 2020 (QI_location.py).
     """
     optimiser = torch.optim.SGD(
@@ -148,6 +153,7 @@ def fit_probe(head: nn.Linear, features: Tensor, labels: Tensor, optim: Probe) -
         labels: int64 [n].
         optim: penalty and limit on iterations.
     Returns: A row: epoch 1, iterations, train_loss.
+    Raises: NotFinite: the weights that are found are not, for features beyond the range of their type.
     """
     x = features.double()
     mean, deviation = x.mean(0), x.std(0, correction=0)
@@ -173,6 +179,8 @@ def fit_probe(head: nn.Linear, features: Tensor, labels: Tensor, optim: Probe) -
     with torch.no_grad():
         head.weight.copy_(weight * scale)
         head.bias.copy_(bias - (weight * scale) @ mean)
+        for name, parameter in head.named_parameters():
+            finite(parameter, f"{name} of the probe")
     iterations = float(solver.state[weight]["n_iter"])
     return {"epoch": 1.0, "iterations": iterations, "train_loss": objective().item()}
 
@@ -187,7 +195,10 @@ def rounding(features: Tensor) -> Tensor:
 
 
 def one_epoch(model: nn.Module, train: Examples, optimiser: torch.optim.Optimizer, batch: int, order: Tensor) -> Score:
-    """One pass over the examples in a given order (int64 [n]); the score is of the outputs seen while training."""
+    """One pass over the examples in a given order (int64 [n]); the score is of the outputs seen while training.
+
+    Raises: NotFinite: training diverges.
+    """
     outputs, labels = [], []
     for indices in order.to(train.labels.device).split(batch):
         optimiser.zero_grad()
@@ -196,7 +207,7 @@ def one_epoch(model: nn.Module, train: Examples, optimiser: torch.optim.Optimize
         optimiser.step()
         outputs.append(logits.detach())
         labels.append(train.labels[indices])
-    return score(torch.cat(outputs), torch.cat(labels))
+    return score(finite(torch.cat(outputs), "training diverges; class scores"), torch.cat(labels))
 
 
 def row(epoch: int, lr: float, trained: Score, validated: Score) -> Row:

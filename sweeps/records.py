@@ -14,10 +14,13 @@ import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from sweeps.claim import claim
+from sweeps.errors import NotFinite
+from sweeps.identity import flat
 
 RESULT = "result.json"
 # What a result holds at least.
@@ -49,9 +52,9 @@ class Record:
         return self.path.parent.name
 
     def result(self) -> dict[str, Any] | None:
-        """What the finished run gave; None where it is unfinished, torn or of another run."""
+        """What the finished run gave; None where it is unfinished, torn, of another run or has what is not finite."""
         try:
-            found = json.loads((self.path / RESULT).read_bytes())
+            found = json.loads((self.path / RESULT).read_bytes(), parse_float=_finite, parse_constant=_finite)
         except (OSError, ValueError, RecursionError):
             return None
         whole = isinstance(found, dict) and found.get("identity") == self.identity and found.keys() >= PARTS
@@ -76,15 +79,30 @@ class Record:
         write(self.path / name, content)
 
     def finish(self, history: list[dict[str, float]], result: dict[str, Any]) -> None:
-        """Writes the history and then, last and atomically, the result."""
-        write(self.path / "history.csv", table(history).encode())
+        """Writes the history and then, last and atomically, the result.
+
+        Raises: NotFinite: a number of the result is not, so that it shows nothing; nothing is written.
+        """
         content = {"identity": self.identity, **result}
-        write(self.path / RESULT, json.dumps(content, indent=1, sort_keys=True).encode())
+        bad = [f"{k} {v}" for k, v in flat(content).items() if isinstance(v, float) and not isfinite(v)]
+        if bad:
+            raise NotFinite(f"not finite: {', '.join(bad)}")
+        text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
+        write(self.path / "history.csv", table(history).encode())
+        write(self.path / RESULT, text.encode())
 
     def history(self) -> list[dict[str, float]]:
         """A row an epoch, as written."""
         with (self.path / "history.csv").open(newline="") as file:
             return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def _finite(number: str) -> float:
+    """A number of JSON, or of what Python takes for JSON."""
+    found = float(number)
+    if not isfinite(found):
+        raise ValueError(f"{number} is not finite")
+    return found
 
 
 def finished(runs: Path, experiment: str = "*") -> Iterator[tuple[Record, dict[str, Any]]]:

@@ -113,13 +113,13 @@ def test_the_check_for_imports_resolves_relative_ones():
 SCIENCE = ("equivariance/models", "equivariance/data", "equivariance/experiments", "equivariance/train.py")
 
 
-# The one thing of the platform that the science may use: writing a file whole or not at all.
-ATOMIC_WRITE = "sweeps.records."
+# What of the platform the science may use: writing a file whole or not at all, and ends of a run that have a meaning.
+SHARED = ("sweeps.records.", "sweeps.errors.")
 
 
 @pytest.mark.parametrize("path", below(*SCIENCE), ids=relative)
 def test_the_science_knows_nothing_of_the_platform(path):
-    names = {n for n in imported(path) if not f"{n}.".startswith(ATOMIC_WRITE)} - {"sweeps"}
+    names = {n for n in imported(path) if not f"{n}.".startswith(SHARED)} - {"sweeps"}
     assert not tops(names) & (PLATFORM | {"sweeps", "hydra_plugins"})
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from equivariance import train
 from equivariance.config import Probe, Sgd
+from equivariance.errors import NotFinite
 from equivariance.train import Examples, Score, evaluate, fit, fit_probe, score
 
 
@@ -183,9 +184,13 @@ class TestPlateau:
         assert starts == expected_starts
         assert final == best
 
-    def test_losses_that_are_no_numbers_leave_the_initial_weights(self, monkeypatch):
-        _, _, final = follow([math.nan] * 30, recipe(), monkeypatch)
-        assert final == 0
+    def test_training_that_diverges_ends_in_the_epoch_in_which_it_does(self):
+        model, rows = linear(channels=4), []
+        x = torch.randn(24, 4, generator=torch.Generator().manual_seed(0)) * 1e20
+        data = Examples(torch.arange(2).repeat_interleave(12), x.__getitem__)
+        with pytest.raises(NotFinite, match=r"^training diverges; class scores: \d+ of 48 numbers are not finite$"):
+            fit(model, data, data, recipe(lr=1e2, batch=4), 0, model.train, rows.append)
+        assert len(rows) < 3
 
 
 class TestProbe:

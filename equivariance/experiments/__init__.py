@@ -33,12 +33,14 @@ def run(config: Config, report: Report = unheard) -> Result:
     Args:
         config: validated.
         report: told each epoch's row.
-    Raises: UserError: the device is not there, or what the experiment cannot have.
+    Raises: UserError: the device is not there, or what the experiment cannot have. NotFinite: features, loss, a metric
+        or a weight is not.
     """
     memory.keep()
     device = pick_device(config.device)
     torch.use_deterministic_algorithms(True, warn_only=True)
     result = EXPERIMENTS[config.experiment.name](config, device, report)
+    result.check()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return replace(result, notes={"device": name, **result.notes})
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from equivariance.finite import finite
 from equivariance.train import rounding
 
 
@@ -58,10 +59,11 @@ def decode(head: nn.Linear, features: Tensor, tolerance: float) -> Decoding:
         head: two classes.
         features: float [2n, C], of n pictures at the upper left, then of the same at the bottom right.
         tolerance: of the engine, a share of each feature's largest entry that counts as rounding too.
+    Raises: NotFinite: a score is not, so that nothing can be said.
     """
     weight, bias = (p.detach().double() for p in (head.weight, head.bias))
     weight, bias = weight[1] - weight[0], bias[1] - bias[0]
-    upper, lower = (features.double() @ weight + bias).chunk(2)
+    upper, lower = finite(features.double() @ weight + bias, "the head's scores").chunk(2)
     noise = rounding(features) + tolerance * features.double().abs().amax(0)
     clear = (lower - upper).abs() > (weight.abs() * noise).sum()
     right, wrong = clear & (upper < 0) & (lower > 0), clear & (upper > 0) & (lower < 0)

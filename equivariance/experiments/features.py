@@ -6,12 +6,15 @@ import hashlib
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from equivariance.data.quadrant import Quadrant
 from equivariance.edition import EDITION
+from equivariance.errors import NotFinite
 from equivariance.experiments.engine import as_input, pictures_at_once
+from equivariance.finite import finite
 from equivariance.models import Classifier
 from equivariance.progress import track
 from sweeps.records import write
@@ -27,13 +30,14 @@ def pooled(model: Classifier, task: Quadrant, pictures: Tensor, engine: str, wha
         engine: `canvas` or `dense`.
         what: names the work in the progress bar.
     Returns: float [2n, C]: all pictures at the upper left, then all at the bottom right.
+    Raises: NotFinite: a feature is not.
     """
     chunks = pictures.split(pictures_at_once(task, engine))
     found = []
     with torch.inference_mode():
         for chunk in track(chunks, len(chunks), what):
             found.append(model.features(as_input(task.both(chunk), engine)).unflatten(0, (2, -1)))
-    return torch.cat(found, 1).flatten(0, 1).clone()  # [2, n, C] -> [2n, C]
+    return finite(torch.cat(found, 1), what).flatten(0, 1).clone()  # [2, n, C] -> [2n, C]
 
 
 def cached(
@@ -45,7 +49,7 @@ def cached(
     differ in the head's seed or optimiser only share a file.
 
     Args:
-        folder: where the files are kept; a file that cannot be read is made anew.
+        folder: where the files are kept; one that cannot be read, or has what is not finite, is made anew.
         model: see `pooled`, as are the others.
         task: the geometry.
         pictures: the pictures.
@@ -57,12 +61,9 @@ def cached(
     try:
         if anew:
             raise FileNotFoundError
-        return load(path.read_bytes())["features"].to(pictures.device)
-    except (OSError, ValueError, KeyError, RuntimeError):
+        return finite(load(path.read_bytes())["features"], what).to(pictures.device)
+    except (OSError, SafetensorError, KeyError, NotFinite):  # torn by a full disk, say
         pass
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":  # torn by a full disk, say
-            raise
     features = pooled(model, task, pictures, engine, what)
     write(path, save({"features": features.cpu().contiguous()}))
     return features

@@ -17,7 +17,7 @@ from equivariance.experiments.features import pooled
 from equivariance.experiments.quadrant import Fitted, learn, load, network
 from equivariance.experiments.result import Result
 from equivariance.experiments.structure import bound, certified, place
-from equivariance.models import Classifier
+from equivariance.models import Classifier, check_checkpoint
 from equivariance.train import Report, Row, unheard
 
 if TYPE_CHECKING:
@@ -39,11 +39,13 @@ def run(config: Config, device: torch.device, report: Report = unheard) -> Resul
         other. Both are 0 where nothing is decodable. `bound`, theory's (absent where it has none); `accuracy` at the
         leak distance; `n` test images; `evaluations`, borders tried. The history has a row a border tried, with the
         lower bound of its accuracy.
-    Raises: UserError: pictures or weights that cannot be had.
+    Raises: UserError: pictures or weights that cannot be had, also where they would not be needed. NotFinite: the run
+        shows nothing.
     """
     experiment, limit = config.experiment, bound(config)
     known = {"n": 2.0 * config.data.pictures} | ({} if limit is None else {"bound": float(limit)})
     if limit == 0:
+        check_checkpoint(config.arch, config.init)
         nothing = {"leak_distance": 0.0, "not_decodable": 0.0, "evaluations": 0.0, "accuracy": 0.5}
         return Result(nothing | known, [], {}, {"certified": "yes"})
     pictures, notes = load(config, device)

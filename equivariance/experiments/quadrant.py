@@ -18,7 +18,7 @@ from equivariance.experiments.engine import as_input, choose
 from equivariance.experiments.features import cached
 from equivariance.experiments.result import Result
 from equivariance.experiments.structure import certified, gmacs, move_border_into_padding, place
-from equivariance.models import Classifier, build, train_mode
+from equivariance.models import Classifier, build, check_checkpoint, train_mode
 from equivariance.train import Examples, Report, Row, evaluate, fit, fit_probe, unheard
 
 if TYPE_CHECKING:
@@ -54,10 +54,12 @@ def run(config: Config, device: torch.device, report: Report = unheard) -> Resul
     Returns: Test accuracy, loss and margin, and a history row an epoch; a certified run has its accuracy alone.
         `accuracy_validation` is that of the validation split, by which a search may choose without having seen the
         test. `gmacs` is what an image costs a plain dense forward pass, in 10⁹ multiply-adds, whatever engine ran.
-    Raises: UserError: pictures or weights that cannot be had.
+    Raises: UserError: pictures or weights that cannot be had, also where they would not be needed. NotFinite: the run
+        shows nothing.
     """
     known = {"n": 2.0 * config.data.pictures, "gmacs": gmacs(config)}
     if certified(config):
+        check_checkpoint(config.arch, config.init)
         return Result({"accuracy": 0.5, "accuracy_validation": 0.5, **known}, [], {}, {"certified": "yes"})
     pictures, notes = load(config, device)
     fitted = learn(config, network(config, device, pictures["train"]), pictures, report)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING
+
+from equivariance.errors import NotFinite
+from equivariance.finite import finite
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,3 +30,16 @@ class Result:
     weights: dict[str, Tensor]
     notes: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuses a result that shows nothing.
+
+        Raises: NotFinite: a metric, a number of the history or a weight is not; names it.
+        """
+        rows = [("", self.metrics), *((f" in row {n} of the history", row) for n, row in enumerate(self.history, 1))]
+        for where, numbers in rows:
+            bad = [f"{name} {value}" for name, value in numbers.items() if not isfinite(value)]
+            if bad:
+                raise NotFinite(f"not finite: {', '.join(bad)}{where}")
+        for name, tensor in self.weights.items():
+            finite(tensor, name)

@@ -10,13 +10,13 @@ from torch import nn
 
 from equivariance.models.boundary import CONVS
 from equivariance.models.classifier import Classifier, FeatureMap
-from equivariance.models.trunk import trunk
-from equivariance.models.weights import load_checkpoint, load_pretrained
+from equivariance.models.trunk import Trunk, trunk
+from equivariance.models.weights import load_checkpoint, load_pretrained, read_checkpoint
 
 if TYPE_CHECKING:
     from equivariance.config import Arch, Init
 
-__all__ = ["CONVS", "Classifier", "build", "hollow", "train_mode"]
+__all__ = ["CONVS", "Classifier", "build", "check_checkpoint", "hollow", "train_mode"]
 
 
 def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classifier:
@@ -56,13 +56,21 @@ def hollow(arch: Arch, conv: str) -> FeatureMap:
     Returns: Maps images to the last feature map.
     Raises: UserError: unknown network.
     """
-    try:
-        with torch.device("meta"):
-            body = trunk(arch.library, arch.name)
-    except NotImplementedError:  # a constructor that computes with numbers
-        body = trunk(arch.library, arch.name)
+    body = _hollow_trunk(arch)
     _shrink_first_maxpool(body, arch)
     return FeatureMap(body, conv)
+
+
+def check_checkpoint(arch: Arch, init: Init) -> None:
+    """Refuses a run's checkpoint that `build` would refuse, for runs that need no network: they count for its weights.
+
+    Args:
+        arch: as in `build`.
+        init: as in `build`; published weights are not fetched for it.
+    Raises: UserError: see `build`.
+    """
+    if init.checkpoint:
+        read_checkpoint(_hollow_trunk(arch).network, Path(init.checkpoint))
 
 
 def train_mode(classifier: Classifier, init: Init) -> Classifier:
@@ -75,6 +83,14 @@ def train_mode(classifier: Classifier, init: Init) -> Classifier:
     if init.name != "scratch" and init.batchnorm == "frozen":
         classifier.trunk.eval()
     return classifier
+
+
+def _hollow_trunk(arch: Arch) -> Trunk:
+    try:
+        with torch.device("meta"):
+            return trunk(arch.library, arch.name)
+    except NotImplementedError:  # a constructor that computes with numbers
+        return trunk(arch.library, arch.name)
 
 
 def _shrink_first_maxpool(body: nn.Module, arch: Arch) -> None:

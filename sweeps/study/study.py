@@ -77,7 +77,7 @@ class Study:
             self._running.remove(seeds)
             self._trials.prune(seeds.trial)
         elif outcome.result is None:
-            self._fail(seeds, outcome.reason, settled=False)
+            self._fail(seeds, outcome.reason, settled=outcome.settled)
         else:
             if outcome.status == "reused":
                 for row in job.record.history() if self.settings.prunes else []:  # a kill may have lost its reports
@@ -119,11 +119,11 @@ class Study:
             self._over = True  # every other trial would fail alike
             self._fail(seeds, f"no metric {lacking}; its run has {', '.join(sorted(metrics))}", settled=True)
             return
-        values = [float(metrics[name]) for name in self.settings.objectives]
-        if any(math.isnan(value) for value in values):
-            named = ", ".join(f"{n} {v}" for n, v in zip(self.settings.objectives, values, strict=True))
-            self._fail(seeds, f"{named}: not a number", settled=True)
+        bad = [f"{name} {value}" for name, value in metrics.items() if not math.isfinite(value)]
+        if bad:  # objectives or not: such a run shows nothing
+            self._fail(seeds, f"not finite: {', '.join(bad)}", settled=True)
             return
+        values = [float(metrics[name]) for name in self.settings.objectives]
         seeds.values.append(values)
         if len(seeds.values) < self.settings.seeds:
             self._waiting.append(seeds)

@@ -1,5 +1,6 @@
 """Weights from files and downloads: the right ones load, others are refused in one line before anything changes."""
 
+import math
 import pickle
 import re
 from pathlib import Path
@@ -25,6 +26,7 @@ def resnet():
 def random_state(network, classes=1000):
     """A state dict as a published file has it, other than the network's own weights."""
     state = {n: torch.randn(t.shape) if t.is_floating_point() else t.clone() for n, t in network.state_dict().items()}
+    state |= {n: t.abs() for n, t in state.items() if n.endswith("running_var")}
     if classes != 1000:
         state["fc.weight"], state["fc.bias"] = torch.randn(classes, 512), torch.randn(classes)
     return state
@@ -94,6 +96,42 @@ class TestFiles:
         torch.save(state, tmp_path / "w.pth")
         with pytest.raises(UserError, match=r"lacks layer4.1.bn2.running_var"):
             load_checkpoint(resnet, tmp_path / "w.pth")
+
+    @pytest.mark.parametrize("form", ["pth", "safetensors"])
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [
+            ("layer3.0.conv1.weight", math.nan, "has 1 of 294912 numbers that are not finite"),
+            ("layer4.1.bn2.bias", -math.inf, "has 1 of 512 numbers that are not finite"),
+            ("bn1.running_mean", math.inf, "has 1 of 64 numbers that are not finite"),
+            ("bn1.running_var", math.nan, "has 1 of 64 numbers that are not finite"),
+            ("layer1.0.bn1.running_var", -0.25, "is a variance and has -0.25"),
+        ],
+    )
+    def test_a_tensor_that_cannot_be_weights_is_named(self, resnet, tmp_path, form, name, value, said):
+        state = random_state(resnet)
+        state[name].view(-1)[3] = value
+        path = tmp_path / f"w.{form}"
+        save_file(state, path) if form == "safetensors" else torch.save(state, path)
+        before = {n: t.clone() for n, t in resnet.state_dict().items()}
+        with pytest.raises(UserError) as caught:
+            load_checkpoint(resnet, path)
+        assert str(caught.value) == f"init.checkpoint={path}: {name} {said}"
+        assert all(torch.equal(before[n], t) for n, t in resnet.state_dict().items())
+
+    def test_what_the_networks_type_cannot_hold_is_refused(self, resnet, tmp_path):
+        state = {n: t.double() if t.is_floating_point() else t for n, t in random_state(resnet).items()}
+        state["conv1.weight"].view(-1)[0] = 1e300
+        torch.save(state, tmp_path / "w.pth")
+        with pytest.raises(UserError, match=r"conv1\.weight has 1 of 9408 numbers that are not finite"):
+            load_checkpoint(resnet, tmp_path / "w.pth")
+
+    def test_a_classifier_that_no_run_uses_may_hold_anything(self, resnet, tmp_path):
+        state = random_state(resnet, classes=7)
+        state["fc.weight"][0, 0] = math.nan
+        torch.save(state, tmp_path / "w.pth")
+        load_checkpoint(resnet, tmp_path / "w.pth")
+        assert_holds(resnet, state)
 
     def test_a_pickle_that_runs_code_is_refused_and_does_not_run(self, resnet, tmp_path):
         class Bomb:
@@ -196,6 +234,14 @@ class TestDownloads:
         with pytest.raises(UserError, match="hash"):
             load_pretrained(trunk("equivariance", "bagnet33").network, "equivariance", "bagnet33")
         assert not list(tmp_path.rglob("*.tar"))
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_published_weights_are_checked_too(self, monkeypatch, resnet, value):
+        state = random_state(resnet)
+        state["bn1.weight"][0] = value
+        monkeypatch.setitem(weights.SOURCES, "torchvision", lambda name: ("their file", lambda: state))
+        with pytest.raises(UserError, match=r"^their file: bn1.weight has 1 of 64 numbers that are not finite$"):
+            load_pretrained(resnet, "torchvision", "resnet18")
 
     def test_weights_of_the_original_recipe_are_the_ones_taken(self):
         source, _ = weights.SOURCES["torchvision"]("resnet50")

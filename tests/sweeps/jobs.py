@@ -6,13 +6,10 @@ import time
 from functools import partial
 from pathlib import Path
 
+from sweeps.errors import NotFinite, UserError
 from sweeps.launcher.source import Job
 from sweeps.records import Record
 from tests.sweeps.runs import finished_run
-
-
-class UserError(Exception):
-    """Known to the platform by its name."""
 
 
 def job(runs: Path, border: int = 0, does: str = "finishes", force: bool = False) -> Job:
@@ -34,6 +31,8 @@ def work(runs, border, does, report):
         raise RuntimeError("out of memory")
     if does == "mistakes":
         raise UserError("data.root=x: no such folder")
+    if does == "diverges":
+        raise NotFinite("not finite: loss nan")
     if does == "is killed" or (does == "is killed once" and not tries):
         os.kill(os.getpid(), signal.SIGKILL)
     if does == "hangs":

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sweeps.errors import NotFinite
 from sweeps.identity import identity
 from sweeps.launcher.source import Job, Outcome
 from sweeps.records import PARTS, Record
@@ -79,6 +80,8 @@ class Search:
             return Outcome("pruned")
         except ArithmeticError as error:
             return Outcome("failed", reason=str(error))
+        except NotFinite as error:
+            return Outcome("failed", reason=str(error), settled=True)
 
     def kill(self) -> None:
         """Leaves the study where it stands, and frees its claims as the kernel frees those of a process that died."""

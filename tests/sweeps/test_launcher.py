@@ -121,6 +121,14 @@ def test_the_users_mistake_has_exit_code_2_one_line_and_one_try(tmp_path, capsys
     assert capsys.readouterr().err.strip() == "error: data.root=x: no such folder"
 
 
+def test_a_run_that_shows_nothing_has_exit_code_1_one_try_and_says_why(tmp_path, capsys):
+    assert sweep([job(tmp_path, 0), job(tmp_path, 1, "diverges")], retries=3) == 1
+    assert calls(tmp_path).count(1) == 1
+    assert "2 runs: 1 computed, 0 certified, 0 reused, 1 failed\n  failed: run 1: not finite: loss nan" in (
+        capsys.readouterr().out
+    )
+
+
 def test_workers_that_cannot_start_fail_their_runs_and_nothing_hangs(tmp_path, capsys):
     assert sweep([job(tmp_path, 0), job(tmp_path, 1)], machine=Machine(threads=shut_down)) == 1
     assert "its process ended with code 3" in capsys.readouterr().out

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps import records
+from sweeps.errors import NotFinite
 from sweeps.records import Record, finished, table, write
 from tests.sweeps.runs import finished_run
 
@@ -130,3 +131,41 @@ def test_a_result_is_json_that_people_can_read(tmp_path):
     text = (record.path / "result.json").read_text()
     assert json.loads(text)["metrics"]["accuracy"] == 0.75
     assert text.count("\n") > 10
+
+
+BAD = [float("nan"), float("inf"), float("-inf")]
+
+
+@pytest.mark.parametrize("bad", [*map(json.dumps, BAD), "1e999", "-1e999"])
+def test_a_result_on_disk_that_is_not_finite_is_unfinished(tmp_path, bad):
+    """As left by earlier versions."""
+    record, _ = finished_run(tmp_path)
+    file = record.path / "result.json"
+    file.write_text(file.read_text().replace('"loss": 0.5', f'"loss": {bad}'))
+    assert bad in file.read_text()
+    assert record.result() is None
+    assert list(finished(tmp_path)) == []
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("where", ["metrics", "config", "notes"])
+def test_a_result_that_is_not_finite_is_never_written(tmp_path, bad, where):
+    record, kept = finished_run(tmp_path)
+    names_before = names(record.path)
+    values = {part: {} for part in records.PARTS} | {where: {"fine": 1.0, "loss": bad}}
+    with pytest.raises(NotFinite, match=f"^not finite: {where}.loss {bad}$"):
+        record.finish([{"epoch": 1.0}], values)
+    assert record.result() == kept
+    assert len(record.history()) == 3
+    assert names(record.path) == names_before
+
+
+def test_a_result_is_strict_json(tmp_path):
+    record, _ = finished_run(tmp_path)
+
+    def refuse(constant):
+        pytest.fail(constant)
+
+    assert json.loads((record.path / "result.json").read_text(), parse_constant=refuse)
+    with pytest.raises(ValueError, match="JSON"):
+        record.finish([], {part: [float("nan")] for part in records.PARTS})  # wherever it hides

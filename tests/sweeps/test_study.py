@@ -177,9 +177,17 @@ class TestFailures:
         study = search.drive()
         bad = search.states().count("FAIL")
         assert 0 < bad < 8
-        assert "accuracy nan: not a number" in study.failed[0]
+        assert "not finite: metrics.accuracy nan" in study.failed[0]
         assert search.drive().total == 0
         assert len(search.states()) == 8
+
+    @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+    def test_so_is_any_other_metric_whatever_the_objective(self, tmp_path, bad):
+        study = (search := Search(tmp_path, n_trials=1)).begin()
+        study.ended(study.next(), Outcome("done", {"metrics": {"accuracy": 0.5, "loss": bad}}))
+        assert study.failed == [f"trial 0: not finite: loss {bad}"]
+        assert search.states() == ["FAIL"]
+        assert search.drive().total == 0
 
     def test_a_metric_that_runs_do_not_have_ends_the_study_at_once(self, tmp_path):
         search = Search(tmp_path, n_trials=8, objectives={"acuracy": "maximize"})
