@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.claim import free
 from sweeps.identity import flat
-from sweeps.records import CLAIM, Record, finished
+from sweeps.records import CLAIM, RESULT, Record, finished
 from sweeps.tracking.mark import Mark
 from sweeps.tracking.store import Store
 
@@ -132,15 +132,18 @@ class Mirror:
         """
         ended, mark = _milliseconds(result["ended"]), Mark(record, self._store)
         current = [run.info.run_id for run in images if run.info.end_time == ended]
-        for run in images:
-            if run.info.run_id not in current[:1]:
-                self._store.delete(run.info.run_id)
+        self.drop([run for run in images if run.info.run_id not in current[:1]])
         if not current:
             self.log(record, result, result.get("sweep"), trust=False)
         elif (mark.run, mark.ended) != (current[0], ended):
             with mark.claim():
                 mark.set(current[0], ended)
         return not current
+
+    def drop(self, images: list[Run]) -> None:
+        """Deletes runs of the store."""
+        for run in images:
+            self._store.delete(run.info.run_id)
 
     def _create(self, record: Record, label: str, sweep: str | None, began: float, notes: dict[str, str]) -> str:
         tags = {
@@ -190,7 +193,7 @@ class Mirror:
 def sync(runs: Path, mirror: Mirror, experiment: str = "*") -> tuple[int, int]:
     """Makes the store show each finished run directory exactly once, as it is now, and nothing as RUNNING that is not.
 
-    Runs whose directory is elsewhere or gone stay as they are.
+    Runs whose directory is elsewhere or gone stay as they are; those whose result counts no more go.
 
     Args:
         runs: folder of the run directories.
@@ -205,7 +208,10 @@ def sync(runs: Path, mirror: Mirror, experiment: str = "*") -> tuple[int, int]:
         images = mirror.images(folder.name)
         for record, result in finished(runs, folder.name):
             total += 1
-            logged += mirror.renew(record, result, images.get(record.identity, []))
+            logged += mirror.renew(record, result, images.pop(record.identity, []))
+        for identity, left in images.items():
+            if (folder / identity / RESULT).exists():  # torn, or not finite
+                mirror.drop(left)
     return logged, total
 
 

@@ -42,6 +42,18 @@ def test_a_lost_store_is_rebuilt_whatever_the_marks_say(workdir, store, empty_st
     assert frame["tags.mlflow.parentRunId"].nunique() == 1
 
 
+@pytest.mark.parametrize("content", ["{", '"loss": NaN'], ids=["torn", "not finite"])
+def test_the_image_of_a_result_that_counts_no_more_goes(workdir, store, content):
+    kept, _ = finished_run(workdir / "runs", border=16)
+    record, _ = finished_run(workdir / "runs")
+    sync(workdir / "runs", Mirror(None))
+    file = record.path / "result.json"
+    file.write_text(content if content == "{" else file.read_text().replace('"loss": 0.5', content))
+    assert sync(workdir / "runs", Mirror(None)) == (0, 1)
+    assert list(shown(store)) == [kept.identity]
+    assert list(Mirror(None).read("quadrant")["tags.identity"]) == [kept.identity]
+
+
 def test_duplicates_go(workdir, store):
     record, result = finished_run(workdir / "runs")
     for _ in range(3):
