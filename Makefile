@@ -19,8 +19,9 @@ demo: $(VENV)/.ready
 	$(BIN)/python -m equivariance.run -m border=0,16,32,64,128 conv=same,full data.pictures=12 optim=probe seed=0,1
 	$(BIN)/python -m sweeps quadrant
 
+# A worker a core, each with one thread of torch (tests/conftest.py); a worker that is done takes tests from another.
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations 10
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

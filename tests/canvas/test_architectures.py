@@ -9,7 +9,7 @@ from torch import nn
 
 from equivariance.canvas import Canvas, CanvasUnsupported
 from equivariance.models.classifier import FeatureMap
-from equivariance.models.trunk import trunk
+from equivariance.models.trunk import HEADS, trunk
 
 from .oracle import IllPosed, assert_equal, opened, outcome, randomise, relative_error, scene, spilled
 
@@ -48,6 +48,8 @@ def network(arch, conv):
             module.p = 0.0  # its noise is refused in training
         if hasattr(module, "_global_params"):  # the same noise in EfficientNet-Lite
             module._global_params = module._global_params._replace(drop_connect_rate=0.0)
+    for head in HEADS & {name for name, _ in body.network.named_children()}:
+        setattr(body.network, head, nn.Identity())  # is not run; VGG's is a gigabyte, of which the oracle takes copies
     return randomise(FeatureMap(body, conv)).double()
 
 

@@ -6,12 +6,12 @@ import torch
 from equivariance import experiments
 
 SMALL = (
-    "data.pictures=3",
+    "data.pictures=2",
     "device=cpu",
-    "experiment.picture=24",
-    "experiment.canvas=88",
-    "border=24",
-    "optim.epochs=3",
+    "experiment.picture=16",
+    "experiment.canvas=48",
+    "border=16",
+    "optim.epochs=2",
 )
 
 
