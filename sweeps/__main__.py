@@ -53,10 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def status(runs: Path) -> int:
-    """Prints each artefact with its cells done and what the others will take."""
+    """Prints each artefact with its cells done and what the others will take; a cell is done as its sweep has it."""
     for name in ARTEFACTS:
         there = grid.progress(name, _module(name).EXPERIMENT, runs)
         left = f"{clock(there.left)} of computing left" if there.left else ""
+        left = left or (f"{there.others} with other settings" if there.others else "")
         command = f"python -m equivariance.run -m +sweep={name}"
         cells = f"{there.done} of {there.total} cells done"
         print(f"{name:13} {cells:>22}   {left:30} {command}")

@@ -11,18 +11,22 @@ from typing import Any
 
 import yaml
 
+from sweeps.cells import Cell, Cells
 from sweeps.identity import flat
 from sweeps.records import finished
 
-Cell = tuple[str, ...]
 
-
-def conf_dir() -> Path:
-    """The config tree, found without importing the science."""
+def _package() -> Path:
+    """The science, found without importing it."""
     spec = importlib.util.find_spec("equivariance")
     assert spec is not None
     assert spec.origin is not None
-    package = Path(spec.origin).parent
+    return Path(spec.origin).parent
+
+
+def conf_dir() -> Path:
+    """The config tree."""
+    package = _package()
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
 
 
@@ -38,19 +42,21 @@ class Progress:
     """How far a sweep is.
 
     Args:
-        done: cells with a finished run.
+        done: cells whose run the sweep would reuse.
+        others: cells that only have runs with other settings.
         total: cells.
         left: seconds that the others take one after another, each as long as the finished ones did on average; None
             where none has finished.
     """
 
     done: int
+    others: int
     total: int
     left: float | None
 
 
 def progress(name: str, experiment: str, runs: Path) -> Progress:
-    """How far a sweep is, by the values of its axes alone.
+    """How far a sweep is: of a cell that is done the run's config equals the sweep's in all that decides numbers.
 
     Args:
         name: of the sweep file.
@@ -59,9 +65,16 @@ def progress(name: str, experiment: str, runs: Path) -> Progress:
     """
     grid = axes(name)
     cells = set(product(*grid.values()))
-    taken = {_cell(result, list(grid)): result["ended"] - result["began"] for _, result in finished(runs, experiment)}
-    here = [seconds for cell, seconds in taken.items() if cell in cells]
-    return Progress(len(here), len(cells), fmean(here) * (len(cells) - len(here)) if here else None)
+    found: dict[Cell, dict[str, float]] = {}
+    for record, result in finished(runs, experiment):
+        cell = _cell(result, list(grid))
+        if cell in cells:
+            found.setdefault(cell, {})[record.identity] = result["ended"] - result["began"]
+    sources = (conf_dir(), _package())
+    wanted = Cells(name, grid, sources, runs / ".sweeps" / f"{name}.json").identities(found)
+    here = [found[cell][identity] for cell, identity in wanted.items() if identity in found[cell]]
+    left = fmean(here) * (len(cells) - len(here)) if here else None
+    return Progress(len(here), len(found) - len(here), len(cells), left)
 
 
 def _cell(result: dict[str, Any], keys: list[str]) -> Cell:

@@ -45,3 +45,23 @@ def finished_run(runs: Path, accuracy: float = 0.75, sweep: str | None = None, *
     }
     record.finish(history, values)
     return record, {"identity": record.identity, **values}
+
+
+def finished_config(runs: Path, config, fingerprints: dict[str, str] | None = None, **changes) -> Record:
+    """A record with a result, named and described as a run of a validated config leaves it.
+
+    Args:
+        runs: folder of the run directories.
+        config: validated.
+        fingerprints: of its paths.
+        changes: of what the identity is made of.
+    """
+    from equivariance.config import scientific
+
+    decides = {**scientific(config, fingerprints or {}), **changes}
+    record = Record(runs / config.experiment.name / identity(decides))
+    times = {"began": 1_700_000_000.0, "ended": 1_700_000_060.0}
+    values = {"label": "a run", "config": {**config.model_dump(exclude={"force", "runs", "tracking"}), **decides}}
+    record.start("")
+    record.finish([], {**values, "metrics": {"accuracy": 0.5, "n": 2.0}, "notes": {}, "sweep": None, **times})
+    return record
