@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from equivariance.config import Config, Data
-from equivariance.errors import UserError
+from equivariance.errors import UserError, printable
 from sweeps.digests import remembered
 
 
@@ -39,11 +39,11 @@ def _folder(root: Path, count: int, runs: Path) -> str:
 def _checkpoint(path: Path, runs: Path) -> str:
     """Once for all runs of a sweep, as of a folder."""
     if not path.is_file():
-        raise UserError(f"init.checkpoint={path}: no such file")
+        raise UserError(f"init.checkpoint={printable(path)}: no such file")
     try:
         return remembered([path], _memo(path, runs))[0]
     except OSError as error:
-        raise UserError(f"init.checkpoint={path}: cannot be read ({error.strerror})") from error
+        raise UserError(f"init.checkpoint={printable(path)}: cannot be read ({error.strerror})") from error
 
 
 def _memo(path: Path, runs: Path) -> Path:

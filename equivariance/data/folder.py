@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from equivariance.data.picture_file import UnusableError, read, shown
+from equivariance.data.picture_file import UnusableError, read
 from equivariance.data.splits import Picture
-from equivariance.errors import UserError
+from equivariance.errors import UserError, printable, reason
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
 # Folders that macOS and network storages put beside people's own, with copies of their files.
@@ -36,13 +36,13 @@ def files(root: Path) -> dict[Path, int]:
     """
     try:
         if not root.is_dir():
-            raise UserError(f"data.root={shown(root)}: no such folder")
+            raise UserError(f"data.root={printable(root)}: no such folder")
         loose, classes = _listed(root)
     except OSError as error:
-        raise UserError(f"data.root={shown(root)}: cannot be read ({shown(str(error))})") from error
+        raise UserError(f"data.root={printable(root)}: cannot be read ({reason(error)})") from error
     if loose and classes:
         raise UserError(
-            f"data.root={shown(root)}: pictures both beside the sub-folders ({_some(loose)}) and in them"
+            f"data.root={printable(root)}: pictures both beside the sub-folders ({_some(loose)}) and in them"
             f" ({_some(classes)}); allowed: one of both"
         )
     found = {
@@ -53,7 +53,7 @@ def files(root: Path) -> dict[Path, int]:
     }
     if not found:
         raise UserError(
-            f"data.root={shown(root)}: no pictures there; allowed: <class>/<picture> as {', '.join(SUFFIXES)}"
+            f"data.root={printable(root)}: no pictures there; allowed: <class>/<picture> as {', '.join(SUFFIXES)}"
         )
     return found
 
@@ -89,7 +89,7 @@ def pictures(root: Path, side: int, crop: float, resize: str, skipped: list[str]
         skipped: gets a line for each file that is no usable picture, with the reason.
     """
     for file, turn in files(root).items():
-        name = shown(file.relative_to(root))
+        name = printable(file.relative_to(root))
         try:
             image = read(file)
         except UnusableError as error:
@@ -132,7 +132,7 @@ def _in_order(path: Path) -> list[bytes]:
 
 
 def _some(paths: Collection[Path]) -> str:
-    names = [shown(path.name) for path in islice(paths, 3)]
+    names = [printable(path.name) for path in islice(paths, 3)]
     return ", ".join(names) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 

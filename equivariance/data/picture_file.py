@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from equivariance.errors import reason
 
 # Modes that Pillow converts to RGB without clipping. Transparency is ignored, as torchvision's ImageFolder does.
 EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"}
@@ -47,14 +48,8 @@ def read(file: Path) -> Image.Image:
     except UnidentifiedImageError as error:  # whose message names a place in memory
         raise UnusableError("no picture of a kind that Pillow reads") from error
     except Exception as error:  # decoders fail on foreign bytes in every way there is
-        raise UnusableError(shown(str(error)) or type(error).__name__) from error
+        raise UnusableError(reason(error)) from error
     return upright.convert("RGB") if full is None else _scaled(np.asarray(upright, np.float64), full, inverted)
-
-
-def shown(name: str | Path) -> str:
-    """A file name, which may be any bytes, as printable text."""
-    text = os.fsencode(name).decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _full_scale(image: Image.Image) -> float | None:

@@ -77,7 +77,7 @@ def deal(pictures: Iterator[Picture], count: int, skipped: list[str]) -> Splits:
     for number in range(3 * count):
         picture = next(pictures, None)
         if picture is None:
-            bad = f"; {len(skipped)} unreadable" if skipped else ""
+            bad = f"; {len(skipped)} skipped" if skipped else ""
             raise UserError(
                 f"data.pictures={count}: three splits need {3 * count} pictures, the source has {number}{bad};"
                 f" allowed: up to {number // 3}"

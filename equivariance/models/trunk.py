@@ -2,12 +2,13 @@
 
 import difflib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from equivariance.errors import UserError
+from equivariance.errors import UserError, reason
 from equivariance.models._vision import torchvision_module
 from equivariance.models.bagnet import bagnet33
 
@@ -49,9 +50,14 @@ def trunk(library: str, name: str) -> Trunk:
         library: one of LIBRARIES.
         name: the network's name in that library.
     Returns: The trunk; its weights come from torch's global generator.
-    Raises: UserError: the library lacks the network, or the network ends in no feature map.
+    Raises: UserError: the library lacks the network or cannot build it, or the network ends in no feature map.
     """
-    found = LIBRARIES[library](name)
+    try:
+        found = LIBRARIES[library](name)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # other people's code: it may fail in any way
+        raise UserError(f"arch.name={name}: cannot be built ({reason(error)})") from error
     found.channels = _channels(found, name)
     return found
 
@@ -62,9 +68,11 @@ def _channels(found: Trunk, name: str) -> int:
         with torch.no_grad():
             feature_map = found(torch.zeros(1, 3, PROBE, PROBE))
     except Exception as error:  # transformers fail here in many ways: no common forward, fixed sizes, no map
-        raise UserError(f"arch.name={name}: not a convolutional network ({str(error).splitlines()[0]})") from error
-    if feature_map.dim() != 4:
-        raise UserError(f"arch.name={name}: ends in {feature_map.dim()} dimensions, not in a feature map [N, C, H, W]")
+        raise UserError(f"arch.name={name}: not a convolutional network ({reason(error)})") from error
+    dimensions = feature_map.dim() if isinstance(feature_map, Tensor) else None
+    if dimensions != 4:
+        ends = f"{dimensions} dimensions" if dimensions is not None else f"a {type(feature_map).__name__}"
+        raise UserError(f"arch.name={name}: ends in {ends}, not in a feature map [N, C, H, W]")
     found.train()
     return feature_map.shape[1]
 
@@ -100,7 +108,13 @@ def _timm(name: str) -> Trunk:
         near = difflib.get_close_matches(name, timm.list_models(), 8)
         raise UserError(f"arch.name={name}: not a timm network; similar: {', '.join(near) or 'none'}")
     network: Any = timm.create_model(name, pretrained=False)
+    if getattr(network, "output_fmt", "NCHW") == "NHWC":
+        return Trunk(network, partial(_channels_second, network.forward_features))
     return Trunk(network, network.forward_features)
+
+
+def _channels_second(features: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    return features(images).permute(0, 3, 1, 2)  # [N, H, W, C] -> [N, C, H, W]
 
 
 def _efficientnet_lite(name: str) -> Trunk:

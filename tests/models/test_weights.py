@@ -1,11 +1,15 @@
 """Weights from files and downloads: the right ones load, others are refused in one line before anything changes."""
 
+import argparse
 import math
 import pickle
 import re
+import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -21,6 +25,13 @@ from equivariance.models.weights import load_checkpoint, load_pretrained
 def resnet():
     torch.manual_seed(0)
     return trunk("torchvision", "resnet18").network
+
+
+@pytest.fixture
+def tiny():
+    """A network whose files take no time."""
+    layers = {"conv1": nn.Conv2d(3, 4, 3), "bn1": nn.BatchNorm2d(4), "conv2": nn.Conv2d(4, 4, 3), "fc": nn.Linear(4, 2)}
+    return nn.Sequential(OrderedDict(layers))
 
 
 def random_state(network, classes=1000):
@@ -56,6 +67,65 @@ class TestFiles:
             torch.save(state, path)
         load_checkpoint(resnet, path)
         assert_holds(resnet, state)
+
+    @pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", "network", "net", "module"])
+    @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+    def test_what_training_scripts_keep_beside_the_weights_is_no_obstacle(self, tiny, tmp_path, key, legacy):
+        state = random_state(tiny)
+        optimizer = torch.optim.SGD(tiny.parameters(), 0.1, momentum=0.9)
+        values = {
+            "args": argparse.Namespace(lr=0.1, output=Path("out"), layers=[2, 2], best=np.float64(0.5)),
+            "epoch": 3,
+            "best_acc1": np.float32(71.5),
+            "loss": np.int64(3),
+            "acc": torch.tensor(71.5),
+            "optimizer": optimizer.state_dict(),
+            "empty": {},
+            "model_ema": {n: t + 1 for n, t in state.items()},
+        }
+        torch.save({**values, key: state}, tmp_path / "w.pth", _use_new_zipfile_serialization=not legacy)
+        load_checkpoint(tiny, tmp_path / "w.pth")
+        assert_holds(tiny, state)
+
+    @pytest.mark.parametrize("prefix", ["model.", "_orig_mod.", "backbone.", "encoder.", "a.b.c.", "module._orig_mod."])
+    @pytest.mark.parametrize("rest", [(), ("n_averaged",), ("head.weight", "projector.0.weight")], ids=len)
+    def test_a_prefix_of_all_the_networks_names_is_dropped(self, tiny, tmp_path, prefix, rest):
+        state = random_state(tiny)
+        beside = {name: torch.zeros(2) for name in rest}
+        save_file({prefix + n: t for n, t in state.items()} | beside, tmp_path / "w.safetensors")
+        load_checkpoint(tiny, tmp_path / "w.safetensors")
+        assert_holds(tiny, state)
+        assert torch.equal(tiny.fc.weight, state["fc.weight"])
+
+    def test_a_densenet_under_a_prefix_and_old_names_loads(self, tmp_path):
+        net = trunk("torchvision", "densenet121").network
+        state = random_state(net)
+        old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", name): t for name, t in state.items()}
+        torch.save({"state_dict": {f"module.{n}": t for n, t in old.items()}}, tmp_path / "w.pth")
+        load_checkpoint(net, tmp_path / "w.pth")
+        assert_holds(net, state)
+
+    def test_two_networks_in_one_file_are_refused_by_their_prefixes(self, tiny, tmp_path):
+        state = random_state(tiny)
+        both = {f"{p}.{n}": t for p in ("encoder_q", "encoder_k") for n, t in state.items()}
+        torch.save(both, tmp_path / "w.pth")
+        with pytest.raises(UserError, match=r"several such networks \(encoder_k\., encoder_q\.\)"):
+            load_checkpoint(tiny, tmp_path / "w.pth")
+
+    def test_a_larger_network_of_the_same_names_is_refused(self, resnet, tmp_path):
+        torch.save(
+            {f"module.{n}": t for n, t in random_state(trunk("torchvision", "resnet34").network).items()},
+            tmp_path / "w",
+        )
+        with pytest.raises(UserError, match=r"has layer1\.2\.\S+, .* which the network lacks"):
+            load_checkpoint(resnet, tmp_path / "w")
+
+    def test_one_missing_tensor_is_named_under_a_prefix_too(self, resnet, tmp_path):
+        state = random_state(resnet)
+        del state["layer4.1.bn2.running_var"]
+        torch.save({"model": {f"backbone.{n}": t for n, t in state.items()}}, tmp_path / "w.pth")
+        with pytest.raises(UserError, match=r"another network: lacks layer4.1.bn2.running_var$"):
+            load_checkpoint(resnet, tmp_path / "w.pth")
 
     @pytest.mark.parametrize("kept", ["other width", "absent"])
     def test_a_classifier_of_another_width_or_none_is_no_obstacle(self, resnet, tmp_path, kept):
@@ -133,7 +203,7 @@ class TestFiles:
         load_checkpoint(resnet, tmp_path / "w.pth")
         assert_holds(resnet, state)
 
-    def test_a_pickle_that_runs_code_is_refused_and_does_not_run(self, resnet, tmp_path):
+    def test_a_pickle_that_runs_code_is_refused_and_does_not_run(self, tiny, tmp_path):
         class Bomb:
             def __reduce__(self):
                 return Path.touch, (tmp_path / "exploded",)
@@ -141,7 +211,7 @@ class TestFiles:
         for name, save in (("torch.pth", torch.save), ("plain.pth", lambda o, p: p.write_bytes(pickle.dumps(o)))):
             save({"conv1.weight": Bomb()}, tmp_path / name)
             with pytest.raises(UserError, match="not a file of tensors"):
-                load_checkpoint(resnet, tmp_path / name)
+                load_checkpoint(tiny, tmp_path / name)
         assert not (tmp_path / "exploded").exists()
 
     @pytest.mark.parametrize(
@@ -153,16 +223,88 @@ class TestFiles:
             ("a.safetensors", b""),
         ],
     )
-    def test_a_file_of_something_else_is_refused(self, resnet, tmp_path, name, content):
+    def test_a_file_of_something_else_is_refused(self, tiny, tmp_path, name, content):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=rf"^init.checkpoint=[^\n]*{name}: [^\n]+$"):
-            load_checkpoint(resnet, tmp_path / name)
+            load_checkpoint(tiny, tmp_path / name)
+
+    @pytest.mark.parametrize("name", ["w.pth", "w.safetensors", "w"])
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (b"", "an empty file"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n", "Git LFS pointer"),
+            (b"\n<!DOCTYPE html><html><body>404</body></html>", "HTML"),
+            (b"\xef\xbb\xbf<?xml version='1.0'?><Error>AccessDenied</Error>", "HTML or XML"),
+            (b'{"error": "not found"}', "JSON"),
+            (b"\x89HDF\r\n\x1a\n\0\0", "HDF5"),
+            (b"\x93NUMPY\x01\0", "NumPy"),
+            (b"\x1f\x8b\x08\0", "gzip"),
+            (b"PK\x03\x04\x00\x00", "archive that ends too early"),
+            (b"\x80\x02}q", "pickle that ends too early"),
+            (b"\x1b[31mred", "damaged"),
+            (b"\xff\xd8\xff\xe0\0\x10JFIF", "damaged"),
+            (b"\xff" * 600, "damaged"),
+            (b"no weights at all", "text"),
+            (b"\x40\0\0\0\0\0\0\0{", "damaged"),
+        ],
+        ids=lambda v: v if isinstance(v, str) else "",
+    )
+    def test_what_else_a_file_is_is_said_in_one_printable_line(self, tiny, tmp_path, name, content, said):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(
+            UserError, match=rf"^init.checkpoint=[^\n]*{name}: not a file of tensors but [^\n]*{said}"
+        ) as caught:
+            load_checkpoint(tiny, tmp_path / name)
+        assert str(caught.value).isprintable()
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+    def test_a_pickled_network_is_named_by_its_class(self, tiny, tmp_path, legacy):
+        torch.save({"model": nn.Linear(2, 2)}, tmp_path / "w.pth", _use_new_zipfile_serialization=not legacy)
+        with pytest.raises(UserError, match=r"a pickled object of torch\.nn\.modules\.linear\.Linear, .*state_dict"):
+            load_checkpoint(tiny, tmp_path / "w.pth")
+
+    @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+    def test_a_torchscript_program_is_named(self, tiny, tmp_path, recwarn):
+        torch.jit.script(nn.Linear(2, 2)).save(tmp_path / "w.pth")
+        recwarn.clear()
+        with pytest.raises(UserError, match="a TorchScript program"):
+            load_checkpoint(tiny, tmp_path / "w.pth")
+        assert not recwarn.list
+
+    def test_a_zip_archive_of_other_files_is_named(self, tiny, tmp_path):
+        with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+            archive.writestr("weights.pth", b"")
+        with pytest.raises(UserError, match="a zip archive of other files"):
+            load_checkpoint(tiny, tmp_path / "w.pth")
+
+    def test_a_suffix_decides_nothing(self, tiny, tmp_path):
+        state = random_state(tiny)
+        torch.save(state, tmp_path / "w.safetensors")
+        load_checkpoint(tiny, tmp_path / "w.safetensors")
+        assert_holds(tiny, state)
+        save_file(random_state(tiny), tmp_path / "w.pth")
+        load_checkpoint(tiny, tmp_path / "w.pth")
+
+    def test_a_wrapper_that_holds_itself_ends(self, tiny, tmp_path):
+        round_and_round = {"epoch": 3}
+        round_and_round["model"] = round_and_round
+        torch.save(round_and_round, tmp_path / "w.pth")
+        with pytest.raises(UserError, match="no tensors by name, but epoch, model"):
+            load_checkpoint(tiny, tmp_path / "w.pth")
+
+    def test_odd_names_are_printed_escaped(self, tiny, tmp_path):
+        torch.save({"\x1b[31m\n\ud800": torch.zeros(2)}, tmp_path / "w\udce9.pth")
+        with pytest.raises(UserError, match=r"w\\xe9.pth: .*has \\x1b\[31m\\n\\ud800, which") as caught:
+            load_checkpoint(tiny, tmp_path / "w\udce9.pth")
+        assert str(caught.value).isprintable()
 
     @pytest.mark.parametrize("content", [[torch.zeros(2)], torch.zeros(2), {"epoch": 3}, {"conv1.weight": 1.0}, {}])
-    def test_tensors_that_are_no_state_dict_are_refused(self, resnet, tmp_path, content):
+    def test_tensors_that_are_no_state_dict_are_refused(self, tiny, tmp_path, content):
         torch.save(content, tmp_path / "w.pth")
         with pytest.raises(UserError, match=r"^init.checkpoint=[^\n]+$"):
-            load_checkpoint(resnet, tmp_path / "w.pth")
+            load_checkpoint(tiny, tmp_path / "w.pth")
 
     def test_a_truncated_file_is_refused(self, resnet, tmp_path):
         torch.save(random_state(resnet), tmp_path / "w.pth")
