@@ -29,6 +29,7 @@ from equivariance.config import Config, validate
 from equivariance.errors import UserError
 from equivariance.job import MACHINE, NO_GPU, outlook, prepare
 from equivariance.overrides import conf_dir, register_protocol
+from sweeps.addresses import guard, sealed
 from sweeps.cluster.cluster import Refused
 from sweeps.launcher.attempt import attempt
 from sweeps.launcher.display import clock
@@ -131,6 +132,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Hydra then raises instead of printing its own traceback and ending with 1, whatever the shell has set.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    guard()
     register_protocol()
     try:
         sys.argv[1:] = read(sys.argv[1:])
@@ -153,7 +155,7 @@ def _plain(composed: DictConfig) -> dict[str, Any]:
     ours = OmegaConf.masked_copy(composed, [str(k) for k in composed if k != "hydra"])
     values = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
-    return {str(k): v for k, v in values.items()}
+    return {str(k): sealed(v) for k, v in values.items()}
 
 
 def _hydras(error: Exception) -> bool:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sweeps import grid, records
+from sweeps.addresses import guard
 from sweeps.launcher.display import abandon, clock
 from sweeps.tracking.mirror import Mirror, sync
 
@@ -127,6 +128,7 @@ def _options() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    guard()
     try:
         code = main()
         sys.stdout.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweeps.addresses import seal
 from sweeps.study import sampling
 from sweeps.study.sampling import Choice, Direction
 from sweeps.study.space import Space
@@ -34,6 +35,7 @@ class Settings:
     pruner: Choice = field(default_factory=lambda: {"name": "NopPruner"})
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "storage", seal(self.storage))
         if not self.objectives:
             object.__setattr__(self, "objectives", {"accuracy": "maximize"})
         for key in ("n_trials", "seeds"):

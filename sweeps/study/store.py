@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeps.addresses import opened
 from sweeps.claim import claim
 from sweeps.identity import flat, identity
 from sweeps.study.settings import Settings
@@ -98,7 +99,7 @@ def _storage(url: str) -> BaseStorage:
         return get_storage(RDBStorage(address.render_as_string(hide_password=False), engine_kwargs=options))
     except (ImportError, RuntimeError, SQLAlchemyError, OptunaError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise ValueError(f"hydra.sweeper.storage={address.render_as_string()}: cannot be opened ({reason})") from None
+        raise ValueError(f"hydra.sweeper.storage={url}: cannot be opened ({reason})") from None
 
 
 def _address(url: str) -> URL:
@@ -106,8 +107,8 @@ def _address(url: str) -> URL:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        address = make_url(url)
-    except ArgumentError:
+        address = make_url(opened(url))
+    except (ArgumentError, ValueError):  # the latter of a port
         raise ValueError("hydra.sweeper.storage: not the URL of a database; for example sqlite:///optuna.db") from None
     if address.get_backend_name() != "sqlite":
         return address

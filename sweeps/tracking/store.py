@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweeps.addresses import opened, seal
 from sweeps.claim import claim
 
 if TYPE_CHECKING:
@@ -38,14 +39,11 @@ class Store:
     """
 
     def __init__(self, uri: str | None) -> None:
-        self._uri = uri or os.environ.get(VARIABLE) or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+        #: Its address without secrets, for people and for what is kept.
+        self.uri = seal(uri or os.environ.get(VARIABLE) or f"sqlite:///{Path.cwd() / 'mlflow.db'}")
+        self._uri = opened(self.uri)
         self._experiments: dict[str, str] = {}
         self._sweeps: dict[tuple[str, str], str] = {}
-
-    @property
-    def uri(self) -> str:
-        """Its address without a password, for people."""
-        return re.sub(r"//[^/@]*@", "//", self._uri)
 
     @property
     def file(self) -> Path | None:

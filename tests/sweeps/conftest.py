@@ -1,18 +1,9 @@
-"""An MLflow store with its tables made, copied for each test that needs one: making them takes seconds."""
+"""An MLflow store for each test that needs one."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> Path:
-    from sweeps.tracking.mirror import Mirror
-
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Mirror(f"sqlite:///{path}").read("Default")
-    return path
 
 
 @pytest.fixture
