@@ -1,7 +1,7 @@
 """The durable record of runs: one directory a run, one atomic file that says it is done.
 
 No database. Two sweeps share the work by claims; where a file system has none, two writers of one run write equal
-files, and a rename makes one of them final.
+files under names of their own, and a rename makes one of them final.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,14 +20,13 @@ from typing import Any
 from sweeps.claim import claim
 from sweeps.errors import NotFinite
 from sweeps.identity import flat
+from sweeps.partial import partial_name, remove_dead
 
 RESULT = "result.json"
 # What a result holds at least.
 PARTS = {"config", "metrics", "notes", "label", "began", "ended"}
 LOG = "run.log"
 CLAIM = ".claim"
-# How the name of a file begins that is not written whole.
-PARTIAL = ".partial-"
 
 
 @dataclass(frozen=True)
@@ -61,13 +59,7 @@ class Record:
         return found if whole else None
 
     def start(self, config: str) -> None:
-        """Makes the directory and keeps the config (YAML text); an earlier result stays until a new one replaces it.
-
-        What an earlier attempt that was killed left half-written goes.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
-        for stale in self.path.glob(f"{PARTIAL}*"):
-            stale.unlink(missing_ok=True)
+        """Makes the directory and keeps the config (YAML text); an earlier result stays until a new one replaces it."""
         write(self.path / "config.yaml", config.encode())
 
     def claim(self) -> AbstractContextManager[bool]:
@@ -117,10 +109,13 @@ def finished(runs: Path, experiment: str = "*") -> Iterator[tuple[Record, dict[s
 def write(path: Path, content: bytes) -> None:
     """Writes a file so that it is there whole or not at all, also after a power cut.
 
+    What writers that were killed left of this file goes; one that is writing it at this moment is not disturbed.
+
     Raises: OSError: the disk is full, say; no file of that name is left half-written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{PARTIAL}{path.name}.{secrets.token_hex(8)}")
+    remove_dead(path)
+    partial = path.with_name(partial_name(path.name))
     try:
         with partial.open("xb") as file:
             file.write(content)
