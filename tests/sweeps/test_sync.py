@@ -7,6 +7,7 @@ import sys
 from itertools import count
 
 import pytest
+from mlflow import MlflowClient
 
 from sweeps.records import Record
 from sweeps.tracking.mirror import Mirror, sync
@@ -20,9 +21,11 @@ def test_what_the_store_lacks_is_logged_and_nothing_twice(workdir, store):
         finished_run(workdir / "runs", border=border)
     (workdir / "runs" / "quadrant" / "unfinished").mkdir()
     (workdir / "runs" / "a file").touch()
+    (workdir / "runs" / ".features").mkdir()
     assert sync(workdir / "runs", Mirror(None)) == (3, 3)
     assert sync(workdir / "runs", Mirror(None)) == (0, 3)
     assert shown(store) == expected(workdir / "runs")
+    assert {e.name for e in MlflowClient(f"sqlite:///{store}").search_experiments()} <= {"Default", "quadrant"}
     assert sync(workdir / "nowhere", Mirror(None)) == (0, 0)
 
 
