@@ -74,6 +74,7 @@ def artefact(module: ModuleType, options: argparse.Namespace, mirror: Mirror) ->
     if len(frame):  # the store may hold runs of other folders, and of directories that are gone
         here = {record.identity for record, _ in records.finished(options.runs, module.EXPERIMENT)}
         frame = frame[frame["tags.identity"].isin(here)]
+    frame = _with(frame, [f"metrics.{name}" for name in module.NEEDS])
     if not len(frame):
         print(f"no runs yet; for example: {module.COMMAND}", file=sys.stderr)
         return 1
@@ -92,6 +93,15 @@ def artefact(module: ModuleType, options: argparse.Namespace, mirror: Mirror) ->
         moving = ", .gif" if animation else ""
         print(f"\nwritten: {folder}/{options.artefact}.csv, .md, .tex, .png, .svg{moving}")
     return 0
+
+
+def _with(frame: pandas.DataFrame, needed: list[str]) -> pandas.DataFrame:
+    """The runs that have what a table needs; says how many have not."""
+    whole = frame.reindex(columns=needed).notna().all(axis=1)
+    if not whole.all():
+        names = ", ".join(name.removeprefix("metrics.") for name in needed)
+        print(f"left out: {(~whole).sum()} runs that lack one of {names}", file=sys.stderr)
+    return frame[whole]
 
 
 def formatted(module: ModuleType, table: pandas.DataFrame, form: str) -> str:

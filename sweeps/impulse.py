@@ -20,6 +20,8 @@ EXPERIMENT = "impulse"
 TITLE = "Which taps of a filter never meet a pixel in a corner?"
 UNITS = "largest response to a bright pixel at the upper left / at the bottom right"
 COMMAND = "python -m equivariance.run -m +sweep=impulse"
+# Metrics without which a run is no cell of the table.
+NEEDS = ("accuracy", "n", "class_1", "class_2", "side")
 TAPS = ("bottom-right", "top-left", "centre")
 CONVS = ("valid", "same", "circular", "replicate", "reflect", "partial", "full", "unbounded")
 
@@ -82,8 +84,8 @@ def _runs(runs: Path) -> dict[tuple[str, str], tuple[Record, int, int]]:
     found: dict[tuple[str, str], tuple[Record, int, int]] = {}
     for record, result in finished(runs, EXPERIMENT):
         config = result["config"]
-        value = (record, int(config["data"]["side"]), int(result["metrics"]["side"]))
-        if (record.path / "maps.csv").is_file():
+        if set(NEEDS) <= result["metrics"].keys() and (record.path / "maps.csv").is_file():
+            value = (record, int(config["data"]["side"]), int(result["metrics"]["side"]))
             found.setdefault((config["experiment"]["tap"], config["conv"]["name"]), value)
     return found
 

@@ -19,6 +19,8 @@ EXPERIMENT = "leak_distance"
 TITLE = "How far from the boundary can a network tell where a picture lies?"
 UNITS = "largest border in pixels, mean ± std (seeds); interval: 95 % over seeds, to the lowest border that did not do"
 COMMAND = "python -m equivariance.run -m +sweep=leak_distance"
+# Metrics without which a run is no cell of the table.
+NEEDS = ("leak_distance",)
 AXES = ["arch", "init", "conv"]
 METRICS = ("leak_distance", "not_decodable", "bound")
 

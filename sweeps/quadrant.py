@@ -16,6 +16,8 @@ EXPERIMENT = "quadrant"
 TITLE = "Can a network tell where a picture lies, and how far from the boundary?"
 UNITS = "accuracy in %, mean ± std (seeds)"
 COMMAND = "python -m equivariance.run -m border=0,16,32,64,128,256,512 conv=same,full"
+# Metrics without which a run is no cell of the table.
+NEEDS = ("accuracy", "n")
 AXES = ["arch", "init", "conv", "border"]
 # What each protocol sets (conf/): a column only where a run deviates from it.
 IMPLIED = {

@@ -24,7 +24,14 @@ from sweeps.partial import partial_name, remove_dead
 
 RESULT = "result.json"
 # What a result holds at least.
-PARTS = {"config", "metrics", "notes", "label", "began", "ended"}
+PARTS: dict[str, Any] = {
+    "config": dict,
+    "metrics": dict,
+    "notes": dict,
+    "label": str,
+    "began": int | float,
+    "ended": int | float,
+}
 LOG = "run.log"
 CLAIM = ".claim"
 
@@ -50,12 +57,14 @@ class Record:
         return self.path.parent.name
 
     def result(self) -> dict[str, Any] | None:
-        """What the finished run gave; None where it is unfinished, torn, of another run or has what is not finite."""
+        """What the finished run gave; None where it is unfinished, torn, of another run or not what results are."""
         try:
-            found = json.loads((self.path / RESULT).read_bytes(), parse_float=_finite, parse_constant=_finite)
+            found = json.loads(
+                (self.path / RESULT).read_bytes(), parse_float=_finite, parse_int=_whole, parse_constant=_finite
+            )
         except (OSError, ValueError, RecursionError):
             return None
-        whole = isinstance(found, dict) and found.get("identity") == self.identity and found.keys() >= PARTS
+        whole = isinstance(found, dict) and found.get("identity") == self.identity and not _faults(found)
         return found if whole else None
 
     def start(self, config: str) -> None:
@@ -73,12 +82,16 @@ class Record:
     def finish(self, history: list[dict[str, float]], result: dict[str, Any]) -> None:
         """Writes the history and then, last and atomically, the result.
 
-        Raises: NotFinite: a number of the result is not, so that it shows nothing; nothing is written.
+        Nothing is written of a result that shows nothing.
+
+        Raises: NotFinite: a number of it is not. TypeError: a part is missing or not of its kind.
         """
         content = {"identity": self.identity, **result}
         bad = [f"{k} {v}" for k, v in flat(content).items() if isinstance(v, float) and not isfinite(v)]
         if bad:
             raise NotFinite(f"not finite: {', '.join(bad)}")
+        if faults := _faults(content):
+            raise TypeError(f"not a result: {', '.join(faults)}")
         text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
         write(self.path / "history.csv", table(history).encode())
         write(self.path / RESULT, text.encode())
@@ -86,7 +99,28 @@ class Record:
     def history(self) -> list[dict[str, float]]:
         """A row an epoch, as written."""
         with (self.path / "history.csv").open(newline="") as file:
-            return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+            rows = [{k: _number(v) for k, v in row.items() if k} for row in csv.DictReader(file)]
+        return [{k: v for k, v in row.items() if v is not None} for row in rows]
+
+
+def _faults(result: dict[str, Any]) -> list[str]:
+    """The parts that are missing or not of their kind; any texts, and any metrics that are numbers, are right."""
+    parts = [name for name, kind in PARTS.items() if not isinstance(result.get(name), kind)]
+    if "metrics" not in parts:
+        parts += [f"metrics.{k} {v}" for k, v in result["metrics"].items() if not _counts(v)]
+    return parts
+
+
+def _counts(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(text: str | None) -> float | None:
+    """A number of a table; None where there is none."""
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
 
 
 def _finite(number: str) -> float:
@@ -95,6 +129,12 @@ def _finite(number: str) -> float:
     if not isfinite(found):
         raise ValueError(f"{number} is not finite")
     return found
+
+
+def _whole(number: str) -> int:
+    """A whole number of JSON that arithmetic with others can take."""
+    _finite(number)
+    return int(number)
 
 
 def finished(runs: Path, experiment: str = "*") -> Iterator[tuple[Record, dict[str, Any]]]:

@@ -20,6 +20,8 @@ UNITS = (
     "accuracy in %, mean ± std (seeds); published: std over 10 runs, tested on training images; ceiling: fresh images"
 )
 COMMAND = "python -m equivariance.run -m +sweep=red_green"
+# Metrics without which a run is no cell of the table.
+NEEDS = ("similar", "dissimilar", "n")
 AXES = ["conv", "protocol"]
 CONVS = tuple(CONV_COLOURS)
 SHIFTS = 16  # rows, at which heights are swapped

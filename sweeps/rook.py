@@ -18,6 +18,8 @@ EXPERIMENT = "rook"
 TITLE = "Can one filter tell the upper left from the bottom right?"
 UNITS = "accuracy in %, mean ± std (seeds); loss in nats (chance: 0.693) and margin, means over seeds"
 COMMAND = "python -m equivariance.run -m +sweep=rook"
+# Metrics without which a run is no cell of the table.
+NEEDS = ("accuracy", "n")
 AXES = ["conv", "protocol"]
 CONVS = tuple(CONV_COLOURS)
 IMPLIED = {

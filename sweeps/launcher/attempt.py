@@ -61,7 +61,7 @@ def _line(error: Exception) -> str:
 def note(record: Record, line: str) -> None:
     """Adds a dated line to a run's log; a full disk loses the line and nothing else."""
     try:
-        with log(record).open("a") as file:
+        with log(record).open("a", encoding="utf-8", errors="backslashreplace") as file:
             print(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {socket.gethostname()}: {line}", file=file)
     except OSError:
         pass

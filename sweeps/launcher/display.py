@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from sweeps.launcher.signals import Stopped
+from sweeps.plain import plain
 
 # Seconds between plain lines of where the sweep stands, where there is no terminal for a live one.
 EVERY = 30.0
@@ -34,10 +35,16 @@ def complain(line: str) -> None:
 def _write(line: str, stream: TextIO) -> None:
     try:
         with tqdm.external_write_mode(stream):
-            print(line, file=stream, flush=True)
+            print(_printable(line, stream), file=stream, flush=True)
     except BrokenPipeError:
         abandon(stream)
         raise Stopped(signal.SIGPIPE) from None
+
+
+def _printable(line: str, stream: TextIO) -> str:
+    """A line as a stream takes it, whatever texts of users and libraries it holds."""
+    encoding = stream.encoding or "utf-8"
+    return plain(line).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def abandon(stream: TextIO) -> None:
@@ -63,7 +70,7 @@ class Display:
         """A run has ended for good; `last` says which, and with what."""
         self._done += 1
         self._failed += failed
-        self._last = last
+        self._last = _printable(last, sys.stderr)
         self._bar.update()
 
     def tick(self, running: int, waiting: int) -> None:
@@ -87,14 +94,22 @@ class Display:
 
 
 def metrics(result: dict[str, Any]) -> str:
-    """A result in a few words."""
+    """A result in a few words, whichever metrics it has."""
     values = result["metrics"]
     if "leak_distance" in values:
-        return f"{values['leak_distance']:g} px" if values["not_decodable"] else "decodable at no border"
+        return _distance(values["leak_distance"], values.get("not_decodable"))
+    if "accuracy" not in values:
+        return ", ".join(f"{name} {value:g}" for name, value in list(values.items())[:3]) or "no metrics"
     if result["notes"].get("certified"):
         return f"accuracy {100 * values['accuracy']:g} % (certified)"
     loss = f", loss {values['loss']:.3f}" if "loss" in values else ""
     return f"accuracy {100 * values['accuracy']:.1f} %{loss}"
+
+
+def _distance(largest: float, beyond: float | None) -> str:
+    if beyond is None:  # the largest border that was tried was decodable
+        return f"{largest:g} px or more"
+    return f"{largest:g} px" if beyond else "decodable at no border"
 
 
 def clock(seconds: float) -> str:

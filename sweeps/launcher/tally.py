@@ -31,7 +31,7 @@ class Tally:
             say(f"{self._place()} {job.label}: {outcome.status} ({outcome.seconds:.1f} s)")
             return
         if result["notes"].get("skipped"):
-            bad = result["notes"]["skipped"].split("; ")
+            bad = str(result["notes"]["skipped"]).split("; ")
             say(f"  skipped {len(bad)} pictures: {', '.join(bad[:3])}{' …' * (len(bad) > 3)}")
         how = "reused" if outcome.status == "reused" else f"{outcome.seconds:.1f} s"
         say(f"{self._place()} {job.label}: {metrics(result)} ({how}, {job.record.path})")

@@ -135,9 +135,10 @@ class Study:
         """Keeps an epoch's value; false: the row has none."""
         metric = next(iter(self.settings.objectives)).removesuffix("_validation")
         value = row.get(f"validation_{metric}")
-        if value is None:
+        epoch = row.get("epoch")
+        if value is None or epoch is None or not (math.isfinite(value) and math.isfinite(epoch)):
             return False
-        step = len(seeds.values) * self._span + int(row["epoch"])
+        step = len(seeds.values) * self._span + int(epoch)
         self._trials.note(seeds.trial, step, fmean([*(v[0] for v in seeds.values), value]))
         return True
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.claim import claim
+from sweeps.plain import plain
 from sweeps.study import sampling
 from sweeps.study.settings import Settings
 from sweeps.study.space import Space
@@ -108,7 +109,7 @@ class Trials:
             reason: a line.
             settled: another attempt would fail alike.
         """
-        self._storage.set_trial_user_attr(trial.key, REASON, reason[:1000])
+        self._storage.set_trial_user_attr(trial.key, REASON, plain(reason)[:1000])
         if settled:
             self._storage.set_trial_user_attr(trial.key, SETTLED, True)
         self._end(trial, "FAIL")

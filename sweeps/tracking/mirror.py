@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.claim import free
-from sweeps.identity import flat
+from sweeps.plain import plain
 from sweeps.records import CLAIM, RESULT, Record, finished
+from sweeps.tracking import entities
+from sweeps.tracking.entities import NAME, TAG
 from sweeps.tracking.mark import Mark
 from sweeps.tracking.store import Store
 
 if TYPE_CHECKING:
     import pandas
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
 
 # Files of a run that MLflow shows as artifacts.
 ARTIFACTS = ("config.yaml", "history.csv")
-# Longest run name and tag that MLflow's database takes.
-NAME, TAG = 250, 5000
 
 
 class Mirror:
@@ -106,7 +105,7 @@ class Mirror:
         """
         run = self._begun.pop(record.path, None)
         if run:
-            self._store.client.set_tag(run, "reason", reason[:TAG])
+            self._store.client.set_tag(run, "reason", plain(reason)[:TAG])
             self._store.client.set_terminated(run, status)
 
     def read(self, experiment: str) -> pandas.DataFrame:
@@ -151,23 +150,23 @@ class Mirror:
             "identity": record.identity,
             "record": str(record.path.absolute()),
             "host": socket.gethostname(),
-            "mlflow.runName": label[:NAME],
+            "mlflow.runName": plain(label)[:NAME] or record.identity,
         }
         if sweep:
-            tags |= {"sweep": sweep[:TAG], "mlflow.parentRunId": self._store.sweep(record.experiment, sweep)}
+            group = plain(sweep)[:TAG]
+            tags |= {"sweep": group, "mlflow.parentRunId": self._store.sweep(record.experiment, group)}
         experiment = self._store.experiment(record.experiment)
         return self._store.client.create_run(experiment, _milliseconds(began), tags).info.run_id
 
     def _write(self, record: Record, result: dict[str, Any], sweep: str | None, begun: str | None) -> str:
         """Everything but the end, in as few transactions as MLflow allows; tags are cheapest when a run is made."""
-        from mlflow.entities import Param, RunTag
+        from mlflow.entities import RunTag
 
-        notes = {k: str(v)[:TAG] for k, v in result["notes"].items()}
-        notes |= {k: str(result[k])[:TAG] for k in ("version", "commit") if result.get(k)}
+        notes = entities.tags(result)
         run = begun or self._create(record, result["label"], sweep, result["began"], notes)
-        params = [Param(k, str(v)) for k, v in flat(result["config"]).items()]
+        values = entities.metrics(record, result, _milliseconds(result["ended"]))
         tags = [RunTag(k, v) for k, v in notes.items()] if begun else []
-        self._store.client.log_batch(run, _metrics(record, result), params, tags)
+        self._store.client.log_batch(run, values, entities.params(result), tags)
         for path in (record.path / name for name in ARTIFACTS):
             if path.exists():
                 self._store.client.log_artifact(run, str(path))
@@ -213,16 +212,6 @@ def sync(runs: Path, mirror: Mirror, experiment: str = "*") -> tuple[int, int]:
             if (folder / identity / RESULT).exists():  # torn, or not finite
                 mirror.drop(left)
     return logged, total
-
-
-def _metrics(record: Record, result: dict[str, Any]) -> list[Metric]:
-    """Final and per-epoch values; MLflow's databases take finite ones only."""
-    from mlflow.entities import Metric
-
-    ended = _milliseconds(result["ended"])
-    history = record.history() if (record.path / "history.csv").exists() else []
-    rows = [(0, result["metrics"]), *((int(row.pop("epoch", row.get("border", 0))), row) for row in history)]
-    return [Metric(k, v, ended, step) for step, row in rows for k, v in row.items() if math.isfinite(v)]
 
 
 def _milliseconds(seconds: float) -> int:

@@ -14,8 +14,9 @@ import pytest
 from sweeps.launcher.launch import launch
 from sweeps.launcher.pool import Limits, Machine
 from sweeps.launcher.source import Grid, Job
-from sweeps.records import PARTS, Record
+from sweeps.records import Record
 from tests.crash.harness import ROOK, computing, results, starts, table, until
+from tests.sweeps.runs import BLANK
 
 TWELVE = ("experiment=rook", "device=cpu", "optim.epochs=60", "conv=same,full", "seed=0,1,2,3,4,5")
 
@@ -66,7 +67,7 @@ def test_a_run_whose_worker_dies_after_the_last_file_is_done(tmp_path, capsys):
 def finished_and_killed(record, report):
     """The work of a job."""
     record.start("")
-    record.finish([], {**dict.fromkeys(PARTS), "metrics": {"accuracy": 0.5}, "notes": {}})
+    record.finish([], BLANK | {"metrics": {"accuracy": 0.5}})
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -19,6 +19,10 @@ CONFIG = {
 }
 
 
+# A result that says nothing.
+BLANK = {"config": {}, "metrics": {}, "notes": {}, "label": "", "began": 0.0, "ended": 0.0}
+
+
 def finished_run(runs: Path, accuracy: float = 0.75, sweep: str | None = None, **changes) -> tuple[Record, dict]:
     """A record with a result, and the result; `changes` are of the config, names of sections for their `name`."""
     config = {key: dict(value) if isinstance(value, dict) else value for key, value in CONFIG.items()}

@@ -5,10 +5,11 @@ from pathlib import Path
 from sweeps.errors import NotFinite
 from sweeps.identity import identity
 from sweeps.launcher.source import Job, Outcome
-from sweeps.records import PARTS, Record
+from sweeps.records import Record
 from sweeps.study.settings import Settings
 from sweeps.study.space import parse
 from sweeps.study.study import Study
+from tests.sweeps.runs import BLANK
 
 SPACE = ["optim.lr=tag(log,interval(1e-4,1))", "conv=same,full", "border=range(0,65,16)"]
 DISCRETE = ["conv=same,full", "border=range(0,65,16)"]
@@ -61,7 +62,7 @@ class Search:
             {"accuracy": gave[-1]} if isinstance(gave, list) else gave if isinstance(gave, dict) else {"accuracy": gave}
         )
         record.start("")
-        record.finish(rows, {**dict.fromkeys(PARTS), "metrics": metrics})
+        record.finish(rows, {**BLANK, "metrics": metrics})
         return record.result()
 
     def run(self, job: Job) -> Outcome:

@@ -75,9 +75,3 @@ def test_the_figure_has_a_panel_an_architecture_with_the_bound_as_a_mark(runs):
     marks = [line.get_xdata()[0] for line in figure.axes[2].lines if line.get_marker() == "|"]
     assert 433 in marks
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["same", "full", "unbounded"]
-
-
-def test_the_status_knows_the_sweep(runs, capsys):
-    main([])
-    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("leak_distance"))
-    assert "7 of 27 cells done" in line
