@@ -105,7 +105,7 @@ class Probe(Section):
 class Tracking(Section):
     """Where MLflow keeps the runs."""
 
-    uri: str | None  # null: sqlite in the working folder, which plain `mlflow ui` shows
+    uri: str | None  # null: sqlite in the working folder, which `python -m sweeps ui` shows
     sweep: str | None  # name under which a sweep's runs are grouped
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -82,7 +83,8 @@ def machine(config: Config) -> Machine:
 
 def mirror(config: Config) -> Mirroring:
     """Where a sweep's runs are shown."""
-    return Mirroring(Mirror(config.tracking.uri), config.tracking.sweep)
+    command = f"python -m equivariance.run {shlex.join(sys.argv[1:])}"
+    return Mirroring(Mirror(config.tracking.uri, command), config.tracking.sweep)
 
 
 def _plan(configs: list[Config], jobs: list[Job], pool: Slots) -> str:

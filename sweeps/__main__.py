@@ -1,4 +1,4 @@
-"""python -m sweeps: every paper artefact, its runs done and to do; one artefact's table and figure; sync."""
+"""python -m sweeps: every paper artefact, its runs done and to do; one artefact's table and figure; sync; ui."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
             logged, total = sync(options.runs, mirror)
             print(f"{total} finished runs, {logged} logged now to {mirror.uri}")
             return 0
+        if options.artefact == "ui":
+            from sweeps.tracking.store import Store
+            from sweeps.ui import ui
+
+            sync(options.runs, mirror)
+            return ui(Store(options.uri))
         return artefact(_module(options.artefact), options, mirror)
     except BrokenPipeError:
         raise
@@ -129,7 +135,7 @@ def _module(name: str) -> ModuleType:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sweeps", description=__doc__)
-    parser.add_argument("artefact", nargs="?", choices=[*ARTEFACTS, "sync"], help="none: the status of all")
+    parser.add_argument("artefact", nargs="?", choices=[*ARTEFACTS, "sync", "ui"], help="none: the status of all")
     parser.add_argument("--format", choices=FORMATS, default="text", help="what is printed")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run directories")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder for tables and figures")

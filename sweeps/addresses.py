@@ -16,7 +16,8 @@ from typing import Any, TextIO
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 # Values of a query that are secrets, by what their name contains.
-SECRET = "(?:pass|pwd|token|secret|key|credential|auth|sig|odbc_connect)"  # noqa: S105 - a pattern
+KEY = "(?<![a-z])key|(?:api|access|account|private|ssl)key"
+SECRET = f"(?:pass|pwd|token|secret|credential|auth|sig|odbc_connect|{KEY})"
 QUERY = re.compile(rf"([?&;#][^=&;#\s]*{SECRET}[^=&;#\s]*=)([^&]*)", re.IGNORECASE)
 # The part of an address before a query or fragment that looks like one; a password may hold a bare ? or #.
 PATH = re.compile(r"(?:(?!\?[\w.%+-]+=).)*", re.DOTALL)

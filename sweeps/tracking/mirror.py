@@ -12,6 +12,7 @@ from sweeps.records import CLAIM, RESULT, Record, finished
 from sweeps.tracking import entities
 from sweeps.tracking.entities import NAME, TAG
 from sweeps.tracking.mark import Mark
+from sweeps.tracking.page import describe
 from sweeps.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ class Mirror:
 
     Args:
         uri: a server or database; None: mlflow.db in the working folder.
+        command: that makes the runs, for their experiment's description.
     """
 
-    def __init__(self, uri: str | None) -> None:
-        self._store = Store(uri)
+    def __init__(self, uri: str | None, command: str | None = None) -> None:
+        self._store, self._command = Store(uri), command
         self._lost = self._store.file is not None and not self._store.file.exists()
         self._ready: set[str] = set()
         self._begun: dict[Path, str] = {}
@@ -51,6 +53,8 @@ class Mirror:
         if experiment not in self._ready:
             for run in self._store.runs(experiment, "attributes.status = 'RUNNING'"):
                 self._settle(run)
+            if self._command:
+                describe(self._store, experiment, self._command)
             self._ready.add(experiment)
 
     def mirrored(self, record: Record, result: dict[str, Any]) -> bool:

@@ -46,6 +46,16 @@ class Store:
         self._sweeps: dict[tuple[str, str], str] = {}
 
     @property
+    def is_server(self) -> bool:
+        """Whether it is a server, which has a page of its own."""
+        return self.uri.startswith(("http://", "https://"))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of a process that serves it, whose command line would be read by everybody."""
+        return {**os.environ, "MLFLOW_BACKEND_STORE_URI": self._uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+    @property
     def file(self) -> Path | None:
         """The database, where it is a file."""
         name, found = re.subn(r"^sqlite:///([^?]+).*", r"\1", self._uri)
@@ -96,7 +106,17 @@ class Store:
 
     def runs(self, experiment: str, query: str) -> list[Run]:
         """All runs of an experiment that meet a query in MLflow's filter language."""
-        search = partial(self.client.search_runs, [self.experiment(experiment)], query)
+        return self.search(self.experiment(experiment), query)
+
+    def last(self) -> Run | None:
+        """The run that began last, of ours in any experiment."""
+        numbers = [e.experiment_id for e in self.client.search_experiments()]
+        newest = self.client.search_runs(numbers, "tags.identity LIKE '%'", order_by=["start_time DESC"], max_results=1)
+        return newest[0] if newest else None
+
+    def search(self, number: str, query: str) -> list[Run]:
+        """The same by the number of the experiment."""
+        search = partial(self.client.search_runs, [number], query)
         page = search()
         found = list(page)
         while page.token:
