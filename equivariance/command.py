@@ -6,7 +6,8 @@ import sys
 from typing import Any, NoReturn
 
 from equivariance.errors import UserError
-from equivariance.overrides import check, parsed
+from equivariance.overrides import check
+from sweeps.grammar import parse
 
 # Flags of Hydra of which each asks for something else.
 MODES = ("run", "multirun", "cfg", "info")
@@ -38,13 +39,13 @@ def read(arguments: list[str]) -> list[str]:
         raise UserError(f"{' '.join(asked)}: allowed: one of them")
     if flags.resolve and not flags.cfg:
         raise UserError("--resolve: allowed with --cfg and --help")
-    if asked in ([], ["--run"]) and any(parsed(o).key_or_group == "sweep" for o in flags.overrides):
+    if asked in ([], ["--run"]) and any(parse(o).key_or_group == "sweep" for o in flags.overrides):
         raise UserError("+sweep=… is a grid of runs; add -m")
     return _typed(flags)
 
 
 def _shared(overrides: list[str]) -> list[str]:
-    swept = [o for o in overrides if parsed(o).is_sweep_override()]
+    swept = [o for o in overrides if parse(o).is_sweep_override()]
     if swept:
         print(f"shown without what is swept: {' '.join(swept)}", file=sys.stderr)
     return [o for o in overrides if o not in swept]

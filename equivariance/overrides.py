@@ -30,17 +30,6 @@ def register_protocol() -> None:
     OmegaConf.register_new_resolver("protocol", choose, replace=True)
 
 
-def parsed(text: str) -> Override:
-    """An override, read.
-
-    Raises: UserError: it does not parse.
-    """
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
-
 def check(overrides: list[str], elsewhere: bool = False) -> None:
     """Checks the grammar and the keys of all overrides, and the options chosen from config groups.
 
@@ -51,7 +40,7 @@ def check(overrides: list[str], elsewhere: bool = False) -> None:
     Raises: UserError: an unknown key or option, or an override that does not parse.
     """
     known, sweeps = keys(Config), 0
-    for override in map(parsed, overrides):
+    for override in map(parse, overrides):
         key = override.key_or_group
         sweeps += key == "sweep"
         if sweeps > 1 or (key == "sweep" and (override.is_sweep_override() or isinstance(override.value(), list))):

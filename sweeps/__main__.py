@@ -15,6 +15,7 @@ from sweeps import grid, records
 from sweeps.addresses import guard
 from sweeps.launcher.display import abandon, clock
 from sweeps.tracking.mirror import Mirror, sync
+from sweeps.tracking.store import failures
 
 if TYPE_CHECKING:
     import pandas
@@ -47,15 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
         return artefact(_module(options.artefact), options, mirror)
     except BrokenPipeError:
         raise
-    except (OSError, ValueError, RuntimeError) as error:
-        print(f"error: {' '.join(str(error).split())[:300]}", file=sys.stderr)
-        return 1
-    except Exception as error:
-        if not type(error).__module__.startswith(("mlflow", "sqlalchemy", "requests", "urllib3")):
-            raise
+    except failures() as error:
         reason = (str(error).splitlines() or [""])[0][:160]
         print(f"error: MLflow at {mirror.uri} cannot be read ({reason}); the runs are safe in {options.runs}/",
               file=sys.stderr)  # fmt: skip
+        return 1
+    except OSError as error:  # a folder of results that cannot be written, say
+        print(f"error: {' '.join(str(error).split())[:300]}", file=sys.stderr)
         return 1
 
 

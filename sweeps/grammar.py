@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from sweeps.errors import UserError
+
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
     from hydra.core.override_parser.types import Override
@@ -21,7 +23,7 @@ def parse(text: str, loader: ConfigLoader | None = None) -> Override:
     Args:
         text: without the shell's quotes.
         loader: knows the options of config groups, for `glob`.
-    Raises: ValueError: it does not parse; one line that names it and says how to quote its value.
+    Raises: UserError: it does not parse; one line that names it and says how to quote its value.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -31,7 +33,7 @@ def parse(text: str, loader: ConfigLoader | None = None) -> Override:
     except (HydraException, ValueError, TypeError, OverflowError, RecursionError) as error:  # of its functions too
         reason = str(error).partition("\nSee https:")[0].replace(text, "").replace("LexerNoViableAltException:", "")
     said = " ".join(reason.replace("^", "").replace("Error parsing override ''", "").split())
-    raise ValueError(f"{text}: cannot be read{f' ({said})' if said else ''}; {_remedy(text)}")
+    raise UserError(f"{text}: cannot be read{f' ({said})' if said else ''}; {_remedy(text)}")
 
 
 def runs(axes: Sequence[Override]) -> int:
@@ -39,17 +41,17 @@ def runs(axes: Sequence[Override]) -> int:
 
     Args:
         axes: all overrides of a multirun, those with one value among them.
-    Raises: ValueError: an axis has no value or cannot be walked, or there are too many; one line that names it.
+    Raises: UserError: an axis has no value or cannot be walked, or there are too many; one line that names it.
     """
     total = 1
     for axis in (a for a in axes if a.is_sweep_override()):
         if not axis.is_discrete_sweep():
-            raise ValueError(f"{axis.input_line}: allowed with hydra/sweeper=optuna; a grid wants single values")
+            raise UserError(f"{axis.input_line}: allowed with hydra/sweeper=optuna; a grid wants single values")
         total *= _count(axis)
         if not total:
-            raise ValueError(f"{axis.input_line}: it has no value")
+            raise UserError(f"{axis.input_line}: it has no value")
         if total > MOST:
-            raise ValueError(f"{axis.input_line}: makes more than {MOST} runs, which is the most that is allowed")
+            raise UserError(f"{axis.input_line}: makes more than {MOST} runs, which is the most that is allowed")
     return total
 
 
@@ -57,7 +59,7 @@ def _count(axis: Override) -> int:
     try:
         return sum(1 for _ in islice(axis.sweep_iterator(), MOST + 1))
     except (ValueError, TypeError) as error:  # a step of 0, say
-        raise ValueError(f"{axis.input_line}: {error}") from None
+        raise UserError(f"{axis.input_line}: {error}") from None
 
 
 def _remedy(text: str) -> str:

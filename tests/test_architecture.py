@@ -186,6 +186,42 @@ def test_the_check_for_heavy_imports_finds_them_at_the_top_only():
     assert not tops(at_import(ast.parse("if TYPE_CHECKING:\n    import mlflow\n"))) & HEAVY
 
 
+def by_name(tree: ast.AST) -> list[str]:
+    """Comparisons with the name of a class or of its module, which a subclass or a twin escapes."""
+    named = re.compile(r"(type\(\w+\)|__class__)\.__(name|qualname|module)__")
+    asked = (n for n in ast.walk(tree) if isinstance(n, ast.Compare | ast.Call))
+    texts = [ast.unparse(n.func if isinstance(n, ast.Call) else n) for n in asked]
+    return [text for text in texts if named.search(text)]
+
+
+def catches_all(tree: ast.Module, lines: list[str]) -> list[str]:
+    """Handlers of any exception that do not raise it again, and do not say on their line why they are meant."""
+    handlers = (n for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler))
+    broad = [h for h in handlers if h.type is None or ast.unparse(h.type) in {"Exception", "BaseException"}]
+    silent = [h for h in broad if not (isinstance(h.body[-1], ast.Raise) and h.body[-1].exc is None)]
+    return [lines[h.lineno - 1].strip() for h in silent if "#" not in lines[h.lineno - 1]]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_exceptions_are_caught_by_type_and_those_of_any_type_for_a_reason(path):
+    assert by_name(parsed(path)) == []
+    assert catches_all(parsed(path), path.read_text().splitlines()) == []
+
+
+def test_the_check_for_exceptions_finds_what_it_looks_for():
+    for text in ("type(e).__name__ == 'A'", "type(e).__module__.startswith('a')", "'A' in e.__class__.__qualname__"):
+        assert by_name(ast.parse(text)) != []
+    assert by_name(ast.parse("f'{type(e).__name__}: {e}'; print(type(e).__name__)")) == []
+    for text, found in (
+        ("try: f()\nexcept Exception: pass", 1),
+        ("try: f()\nexcept: g()", 1),
+        ("try: f()\nexcept Exception:  # foreign code\n    pass", 0),
+        ("try: f()\nexcept BaseException:\n    g()\n    raise", 0),
+        ("try: f()\nexcept ValueError: pass", 0),
+    ):
+        assert len(catches_all(ast.parse(text), text.splitlines())) == found
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_files_stay_small_and_are_named_for_what_they_hold(path):
     assert len(path.read_text().splitlines()) <= 250

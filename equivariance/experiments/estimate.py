@@ -7,20 +7,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
+from equivariance.canvas import CanvasUnsupported
+from equivariance.errors import UserError
 from equivariance.experiments.engine import choose, forward_seconds
 from equivariance.experiments.quadrant import network
 from equivariance.experiments.structure import place
 
 if TYPE_CHECKING:
-    import torch
-
     from equivariance.config import LocationConfig as Config
 
 log = logging.getLogger(__name__)
 # A training step costs about this many forward passes.
 STEP = 3.5
 BORDERS = 8
+# What keeps runs from being measured: it is not there, no canvas can stand for it, or it is too large for this GPU.
+UNMEASURED = (UserError, CanvasUnsupported, torch.OutOfMemoryError)
 SPLITS = 3
 
 
@@ -44,7 +47,7 @@ def seconds(configs: list[Config], device: torch.device) -> float:
     for group in alike.values():
         try:
             forward = _by_border(group, device)
-        except Exception:  # what is wrong with these runs is said when they run; the others' time is still known
+        except UNMEASURED:  # what is wrong with these runs is said when they run; the others' time is still known
             log.debug("no estimate for %s", group[0].arch.name, exc_info=True)
             continue
         passes |= {_features(c): _passes(c) * forward(c.border) for c in group}

@@ -43,10 +43,7 @@ class GridSweeper(BasicSweeper):
             )
         assert self.hydra_context is not None
         loader = self.hydra_context.config_loader
-        try:
-            runs([parse(text, loader) for text in (*self._parse_config(), *arguments)])
-        except ValueError as error:
-            raise UserError(str(error)) from None
+        runs([parse(text, loader) for text in (*self._parse_config(), *arguments)])
         return super().sweep(arguments)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:

@@ -12,6 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.equivariance_sweeps.search import Search
+from sweeps.errors import UserError
 
 if TYPE_CHECKING:
     from sweeps.study.study import Study
@@ -67,26 +68,21 @@ class OptunaSweeper(Sweeper):
 
         Raises: UserError: something that is not allowed. SystemExit: a trial failed, or the storage was lost.
         """
-        from equivariance.errors import UserError
         from sweeps.launcher.display import complain, say
         from sweeps.study.settings import Settings
+        from sweeps.study.store import failures
 
         setup_globals()
         arguments = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
-        try:
-            self._check()
-            search = Search(self.loader, self.config, arguments)
-            study = search.study(Settings(**self.settings))
-        except ValueError as error:
-            raise UserError(str(error)) from None
+        self._check()
+        search = Search(self.loader, self.config, arguments)
+        study = search.study(Settings(**self.settings))
         code = 0
         try:
             self._drive(study, search)
         except SystemExit as ended:
             code = int(ended.code or 0)
-        except Exception as error:
-            if not type(error).__module__.startswith(("optuna.", "sqlalchemy.")):
-                raise
+        except failures() as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
             complain(f"error: the study's storage is lost ({reason}); the same command goes on from here")
             sys.exit(1)
@@ -99,10 +95,10 @@ class OptunaSweeper(Sweeper):
         # By what it can do: Hydra executes modules of plugins again, so that a class may have a twin.
         if not hasattr(self.launcher, "machine"):
             name = self.config.hydra.runtime.choices["hydra/launcher"]
-            raise ValueError(f"hydra/launcher={name}: a study needs one of local, submitit_slurm, submitit_local, ray")
+            raise UserError(f"hydra/launcher={name}: a study needs one of local, submitit_slurm, submitit_local, ray")
         self.launcher.limits()
         if not self.launcher.hears_rows and self.settings["pruner"].get("name") != "NopPruner":
-            raise ValueError("hydra.sweeper.pruner: only hydra/launcher=local hears of a run before its end")
+            raise UserError("hydra.sweeper.pruner: only hydra/launcher=local hears of a run before its end")
 
     def _drive(self, study: "Study", search: Search) -> None:
         from equivariance.run import mirror

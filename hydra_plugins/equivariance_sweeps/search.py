@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.equivariance_sweeps.local import composed
+from sweeps.errors import UserError
 
 if TYPE_CHECKING:
     from sweeps.launcher.source import Job
@@ -28,7 +31,7 @@ class Search:
         loader: composes.
         master: the config of the command.
         arguments: overrides, those that are searched among them.
-    Raises: ValueError, UserError: an override or a value that is not allowed, in one line.
+    Raises: UserError: an override or a value that is not allowed, in one line.
     """
 
     def __init__(self, loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> None:
@@ -50,7 +53,7 @@ class Search:
     def study(self, settings: "Settings") -> "Study":
         """The study, opened; one without a name is named after what it searches.
 
-        Raises: ValueError, UserError: something that is not allowed, in one line.
+        Raises: UserError: something that is not allowed, in one line.
         """
         from equivariance.config import scientific
         from equivariance.job import fingerprints
@@ -62,7 +65,7 @@ class Search:
         values = [flat(scientific(config, fingerprints(config))) for config in self._configs]
         fixed = {k: v for k, v in values[0].items() if all(k in others and others[k] == v for others in values)}
         if settings.seeds > 1 and "seed" not in fixed:
-            raise ValueError(f"hydra.sweeper.seeds={settings.seeds}: allowed: 1 where seed itself is searched")
+            raise UserError(f"hydra.sweeper.seeds={settings.seeds}: allowed: 1 where seed itself is searched")
         if not settings.study:
             stem = self._configs[0].tracking.sweep or "-".join(key.rpartition(".")[2] for key in self.space)
             found = identity(search(settings, self.space, fixed))
@@ -81,7 +84,10 @@ class Search:
         from equivariance.job import prepare
         from equivariance.run import sweep_config
 
-        return prepare(sweep_config(self._config(drawn, seed), self._name))
+        try:
+            return prepare(sweep_config(self._config(drawn, seed), self._name))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(str(error)) from error
 
     def _config(self, drawn: Sequence[str], seed: int = 0) -> DictConfig:
         texts = dict(line.split("=", 1) for line in drawn)

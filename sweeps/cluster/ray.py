@@ -49,7 +49,7 @@ class Ray(Cluster):
         try:
             ray.init(**self._init)
             self._call = ray.remote(_call).options(max_retries=0, **self._remote)
-        except Exception as error:
+        except Exception as error:  # of options that it cannot take, or a cluster that is not there: of no one type
             raise Refused(f"Ray: {' '.join(str(error).split())}") from None
         finally:
             signal.signal(signal.SIGTERM, kept)
@@ -73,7 +73,7 @@ class Ray(Cluster):
         """
         try:
             return self._ray.get(handle)
-        except Exception as error:
+        except self._ray.exceptions.RayError as error:
             line = str(error).strip().splitlines()[-1] if str(error).strip() else ""
             raise Died(f"{type(error).__name__}: {line}") from error
 

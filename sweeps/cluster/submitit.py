@@ -72,7 +72,7 @@ class Submitit(Cluster):
         """
         try:
             return self._executor.submit_array([partial(_mortal, task) for task in tasks])
-        except Exception as error:
+        except Exception as error:  # of submitit, of sbatch, or of the disk that both have half-way: of no one type
             raise Refused(f"{self}: {' '.join(str(error).split())}") from None
 
     def ended(self, handles: Sequence[Any], seconds: float) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from sweeps.launcher.display import complain
 from sweeps.launcher.source import Outcome
 from sweeps.records import Record
 from sweeps.tracking.mirror import Mirror
+from sweeps.tracking.store import failures
 
 Task = Callable[[], None]
 # A run is shown as RUNNING after so many seconds: one that has ended by then is logged in one go, at half the cost.
@@ -98,7 +100,9 @@ class Mirroring:
             while (task := self._next()) and not self._failed:
                 task()
                 self._done += 1
-        except Exception as error:  # MLflow's failures are of many kinds, and none of them costs a run
+        except Exception as error:  # none costs a run; what is neither MLflow's nor the disk's is a fault to be seen
+            if not isinstance(error, (OSError, *failures())):
+                complain("".join(traceback.format_exception(error)).rstrip())
             self._warn((str(error).splitlines() or [type(error).__name__])[0][:160])
 
     def _next(self) -> Task | None:

@@ -6,9 +6,9 @@ import faulthandler
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
@@ -140,6 +140,6 @@ def _attempt(job: Job, report: Report) -> tuple[str, Outcome]:
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...], report: Report) -> tuple[str, Any]:
     try:
         return "answer", function(*arguments)
-    except Exception as error:
-        print(f"warning: {error}", file=sys.stderr)
+    except Exception as error:  # whatever it is, the parent is told; here it can be seen where
+        traceback.print_exc()
         return "error", f"{type(error).__name__}: {error}"

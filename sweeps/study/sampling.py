@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+from sweeps.errors import UserError
 from sweeps.study.space import Space, points
 
 if TYPE_CHECKING:
@@ -41,13 +42,13 @@ def sampler(choice: Choice, space: Space, trial: int = 0) -> BaseSampler:
         choice: name and arguments; `seed` is of the study, 0 where it is not given.
         space: of the study.
         trial: its number.
-    Raises: ValueError: an unknown name or argument, in one line.
+    Raises: UserError: an unknown name or argument, in one line.
     """
     from optuna import samplers
 
     name, seed = choice.get("name"), choice.get("seed", 0)
     if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"hydra.sweeper.sampler.seed={seed}: allowed: an integer from 0")
+        raise UserError(f"hydra.sweeper.sampler.seed={seed}: allowed: an integer from 0")
     listed = points(space) if name in EXHAUSTIVE else {}
     given: dict[str, Any] = {"search_space": listed} if name == "GridSampler" else {}
     own = seed if name in SEQUENCES else (seed * 1_000_003 + trial) % 2**32  # of other studies too
@@ -57,7 +58,7 @@ def sampler(choice: Choice, space: Space, trial: int = 0) -> BaseSampler:
 def pruner(choice: Choice) -> BasePruner:
     """The pruner; made anew for each look, so that it knows no more than the study.
 
-    Raises: ValueError: an unknown name or argument, in one line.
+    Raises: UserError: an unknown name or argument, in one line.
     """
     from optuna import pruners
 
@@ -114,14 +115,14 @@ def _named(group: str, module: ModuleType, choice: Choice, given: dict[str, Any]
     values = {**choice}
     name = values.pop("name", None)
     if name not in kinds:
-        raise ValueError(f"hydra.sweeper.{group}.name={name}: allowed: {', '.join(kinds)}")
+        raise UserError(f"hydra.sweeper.{group}.name={name}: allowed: {', '.join(kinds)}")
     writable = {p.name for p in inspect.signature(kinds[name]).parameters.values() if not UNWRITABLE.search(f"{p}")}
     if "seed" not in writable:
         values.pop("seed", None)
     for key in values:
         if key not in writable:
             allowed = ", ".join(sorted(writable)) or "none"
-            raise ValueError(f"hydra.sweeper.{group}.{key}: no such key of {name}; allowed: {allowed}")
+            raise UserError(f"hydra.sweeper.{group}.{key}: no such key of {name}; allowed: {allowed}")
     values = {
         k: _named(group, module, v, {}) if isinstance(v, Mapping) and "name" in v else v for k, v in values.items()
     }
@@ -130,4 +131,4 @@ def _named(group: str, module: ModuleType, choice: Choice, given: dict[str, Any]
         try:
             return kinds[name](**given, **values)
         except (TypeError, ValueError, ImportError) as error:
-            raise ValueError(f"hydra.sweeper.{group}={name}: {' '.join(str(error).split())}") from None
+            raise UserError(f"hydra.sweeper.{group}={name}: {' '.join(str(error).split())}") from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweeps.addresses import seal
+from sweeps.errors import UserError
 from sweeps.study import sampling
 from sweeps.study.sampling import Choice, Direction
 from sweeps.study.space import Space
@@ -23,7 +24,7 @@ class Settings:
         storage: URL of the database; a relative SQLite file lies in the working folder.
         sampler: name and arguments of one of Optuna's.
         pruner: name and arguments of one of Optuna's.
-    Raises: ValueError: a value that is not allowed, in one line.
+    Raises: UserError: a value that is not allowed, in one line.
     """
 
     study: str = ""
@@ -40,17 +41,17 @@ class Settings:
             object.__setattr__(self, "objectives", {"accuracy": "maximize"})
         for key in ("n_trials", "seeds"):
             if getattr(self, key) < 1:
-                raise ValueError(f"hydra.sweeper.{key}={getattr(self, key)}: allowed: 1 or more")
+                raise UserError(f"hydra.sweeper.{key}={getattr(self, key)}: allowed: 1 or more")
         if len(self.study) > 200 or not self.study.isprintable():
-            raise ValueError("hydra.sweeper.study: allowed: at most 200 printable characters")
+            raise UserError("hydra.sweeper.study: allowed: at most 200 printable characters")
         if not isinstance(self.objectives, dict):
-            raise ValueError(f"hydra.sweeper.objectives={self.objectives}: allowed: {{METRIC: maximize | minimize, …}}")
+            raise UserError(f"hydra.sweeper.objectives={self.objectives}: allowed: {{METRIC: maximize | minimize, …}}")
         for metric, direction in self.objectives.items():
             if direction not in ("maximize", "minimize"):
-                raise ValueError(f"hydra.sweeper.objectives.{metric}={direction}: allowed: maximize | minimize")
+                raise UserError(f"hydra.sweeper.objectives.{metric}={direction}: allowed: maximize | minimize")
         sampling.pruner(self.pruner)
         if self.prunes and len(self.objectives) > 1:
-            raise ValueError(
+            raise UserError(
                 f"hydra.sweeper.pruner={self.pruner['name']}: allowed with one objective: only NopPruner with several"
             )
 
@@ -68,7 +69,7 @@ class Settings:
 def rehearse(settings: Settings, space: Space) -> None:
     """Draws a few trials without keeping them, so that a sampler that cannot search this space is refused at once.
 
-    Raises: ValueError: it cannot, in one line.
+    Raises: UserError: it cannot, in one line.
     """
     import optuna
 
@@ -80,8 +81,8 @@ def rehearse(settings: Settings, space: Space) -> None:
             drawn.state, drawn.values = optuna.trial.TrialState.COMPLETE, [float(n)] * len(settings.directions)
             drawn.datetime_complete = drawn.datetime_start
             trials.append(drawn)
-    except Exception as error:  # of Optuna or of a library that a sampler lacks
-        line = str(error).strip().partition("\n")[0]
-        raise ValueError(
+    except Exception as error:  # of a sampler with settings that it or its library cannot take, in every way there is
+        line = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UserError(
             line if line.startswith("hydra.") else f"hydra.sweeper.sampler={settings.sampler['name']}: {line}"
-        ) from None
+        ) from error

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweeps import grammar
+from sweeps.errors import UserError
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -22,7 +23,7 @@ def parse(arguments: Sequence[str], loader: ConfigLoader | None = None) -> tuple
         arguments: overrides; a later one of a key takes the place of an earlier one.
         loader: knows the options of config groups, for `glob`.
     Returns: The distribution of each searched key, and the other overrides as they are.
-    Raises: ValueError: nothing is searched, or a sweep that no study can draw from.
+    Raises: UserError: nothing is searched, or a sweep that no study can draw from.
     """
     latest: dict[str, Override] = {}
     for override in (grammar.parse(text, loader) for text in arguments):
@@ -31,7 +32,7 @@ def parse(arguments: Sequence[str], loader: ConfigLoader | None = None) -> tuple
         latest[key] = override
     searched = [o for o in latest.values() if o.is_sweep_override()]
     if not searched:
-        raise ValueError("nothing to search; give some key several values: a,b or range(0,4) or interval(0,1)")
+        raise UserError("nothing to search; give some key several values: a,b or range(0,4) or interval(0,1)")
     fixed = [str(o.input_line) for o in latest.values() if not o.is_sweep_override()]
     return {o.get_key_element(): _distribution(o) for o in searched}, fixed
 
@@ -57,12 +58,12 @@ def _distribution(override: Override) -> BaseDistribution:
         kind = IntDistribution if all(isinstance(v, int) for v in values) else FloatDistribution
         return kind(values[0], values[-1], step=abs(sweep.step))  # type: ignore[arg-type]
     except ValueError as error:
-        raise ValueError(f"{override.input_line}: {error}") from None
+        raise UserError(f"{override.input_line}: {error}") from None
 
 
 def _log(override: Override, tags: set[str]) -> bool:
     if tags and not (tags == {"log"} and override.is_interval_sweep()):
-        raise ValueError(f"{override.input_line}: allowed: tag(log,interval(…)) and no other tag")
+        raise UserError(f"{override.input_line}: allowed: tag(log,interval(…)) and no other tag")
     return bool(tags)
 
 
@@ -90,7 +91,7 @@ def corners(space: Space) -> list[dict[str, Any]]:
 def points(space: Space) -> dict[str, list[Any]]:
     """Every value of each key.
 
-    Raises: ValueError: a key has endlessly many.
+    Raises: UserError: a key has endlessly many.
     """
     return {key: _points(key, distribution) for key, distribution in space.items()}
 
@@ -105,5 +106,5 @@ def _points(key: str, distribution: BaseDistribution) -> list[Any]:
     if hasattr(whole, "choices"):
         return list(whole.choices)
     if whole.step is None or whole.log:
-        raise ValueError(f"{key}={described(distribution)}: endless; allowed: a list or a range")
+        raise UserError(f"{key}={described(distribution)}: endless; allowed: a list or a range")
     return [whole.low + n * whole.step for n in range(round((whole.high - whole.low) / whole.step) + 1)]

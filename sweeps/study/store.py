@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.addresses import opened
 from sweeps.claim import claim
+from sweeps.errors import UserError
 from sweeps.identity import flat, identity
 from sweeps.study.settings import Settings
 from sweeps.study.space import Space, described
@@ -51,7 +52,7 @@ def open_study(
         space: what is searched.
         fixed: what is the same in all its runs, plain nested values.
         folder: of the claims.
-    Raises: ValueError: the storage cannot be opened, or the study was begun with another search; in one line.
+    Raises: UserError: the storage cannot be opened, or the study was begun with another search; in one line.
     """
     import optuna
 
@@ -72,7 +73,7 @@ def open_study(
             study.set_user_attr(SEARCH, now)
         elif before != now:
             began = _difference(before or {}, now)
-            raise ValueError(
+            raise UserError(
                 f"hydra.sweeper.study={settings.study}: begun with {began}; another search needs another name"
             )
     return storage, study
@@ -81,25 +82,32 @@ def open_study(
 def claims(settings: Settings, runs: Path) -> Path:
     """The folder where a study's claims lie, beside the runs; a name may hold anything, so it is hashed.
 
-    Raises: ValueError: the storage has no URL that can be read.
+    Raises: UserError: the storage has no URL that can be read.
     """
     storage = _address(settings.storage).render_as_string(hide_password=True)
     return runs / ".studies" / identity({"storage": storage, "study": settings.study})
 
 
-def _storage(url: str) -> BaseStorage:
+def failures() -> tuple[type[Exception], ...]:
+    """What is raised where a study's storage is lost."""
     from optuna.exceptions import OptunaError
-    from optuna.storages import RDBStorage, get_storage
     from sqlalchemy.exc import SQLAlchemyError
+
+    return OptunaError, SQLAlchemyError
+
+
+def _storage(url: str) -> BaseStorage:
+    from optuna.storages import RDBStorage, get_storage
 
     address = _address(url)
     is_file = address.get_backend_name() == "sqlite"
     options = {"connect_args": {"timeout": PATIENCE}} if is_file else {"pool_pre_ping": True}
+    refused: tuple[type[Exception], ...] = (ImportError, RuntimeError, *failures())
     try:
         return get_storage(RDBStorage(address.render_as_string(hide_password=False), engine_kwargs=options))
-    except (ImportError, RuntimeError, SQLAlchemyError, OptunaError) as error:
+    except refused as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise ValueError(f"hydra.sweeper.storage={url}: cannot be opened ({reason})") from None
+        raise UserError(f"hydra.sweeper.storage={url}: cannot be opened ({reason})") from None
 
 
 def _address(url: str) -> URL:
@@ -109,11 +117,11 @@ def _address(url: str) -> URL:
     try:
         address = make_url(opened(url))
     except (ArgumentError, ValueError):  # the latter of a port
-        raise ValueError("hydra.sweeper.storage: not the URL of a database; for example sqlite:///optuna.db") from None
+        raise UserError("hydra.sweeper.storage: not the URL of a database; for example sqlite:///optuna.db") from None
     if address.get_backend_name() != "sqlite":
         return address
     if address.database in (None, "", ":memory:"):
-        raise ValueError(f"hydra.sweeper.storage={url}: a study in memory cannot be taken up again; give a file")
+        raise UserError(f"hydra.sweeper.storage={url}: a study in memory cannot be taken up again; give a file")
     return address.set(database=str(Path(address.database).absolute()))
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from sweeps.errors import UserError
 from sweeps.launcher.source import Job, Outcome, Row
 from sweeps.study.settings import Settings, rehearse
 from sweeps.study.space import Space, overrides
 from sweeps.study.store import claims
 from sweeps.study.trials import RUNS, Trial, Trials
 
-# Makes a run of a trial from its overrides and the number of its seed; raises where the values do not go together.
+# Makes a run of a trial from its overrides and the number of its seed; UserError: the values do not go together.
 Jobs = Callable[[list[str], int], Job]
 
 
@@ -40,7 +41,7 @@ class Study:
         runs: folder of the run directories; claims lie beside them.
         jobs: makes a run of a trial.
         span: epochs that a run may have, so that reports of a trial's seeds follow each other.
-    Raises: ValueError: a setting that is not allowed, or another search under this name; in one line.
+    Raises: UserError: a setting that is not allowed, or another search under this name; in one line.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class Study:
         while seeds := self._next():
             try:
                 job = self._jobs(overrides(seeds.trial.params), len(seeds.values))
-            except Exception as error:  # whatever composing a config may raise
-                self._fail(seeds, " ".join(str(error).split()), settled=True)
+            except (UserError, OSError) as error:  # a file may be there again for the next command
+                self._fail(seeds, " ".join(str(error).split()), settled=isinstance(error, UserError))
                 continue
             seeds.job = replace(job, label=f"trial {seeds.trial.number}: {job.label}")
             seeds.runs.append(str(job.record.path))

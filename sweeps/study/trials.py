@@ -52,7 +52,7 @@ class Trials:
         space: what is searched.
         fixed: what is the same in all runs, plain nested values.
         folder: of the claims.
-    Raises: ValueError: the storage cannot be opened, or holds another search under this name; in one line.
+    Raises: UserError: the storage cannot be opened, or holds another search under this name; in one line.
     """
 
     def __init__(self, settings: Settings, space: Space, fixed: dict[str, Any], folder: Path) -> None:

@@ -30,6 +30,19 @@ GONE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 VARIABLE = "MLFLOW_TRACKING_URI"
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """What is raised where a store cannot be reached or read, or the driver of its database is not installed.
+
+    A function, since it imports MLflow: an `except` clause calls it after a failure only.
+    """
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+    from urllib3.exceptions import HTTPError
+
+    return MlflowException, RequestException, SQLAlchemyError, HTTPError, ImportError
+
+
 class Store:
     """A connection, made when it is first needed.
 

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from equivariance.canvas import CanvasUnsupported
+from equivariance.errors import UserError
 from equivariance.experiments import estimate
 
 CPU = torch.device("cpu")
@@ -42,9 +44,25 @@ def test_runs_that_share_their_features_count_once(config, measured):
     assert estimate.seconds(more, CPU) == estimate.seconds(one, CPU) > 0
 
 
-def test_a_network_that_cannot_be_measured_counts_as_nothing(config, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [UserError("no such network"), CanvasUnsupported("fft", ""), torch.OutOfMemoryError("of 80 GB")]
+)
+def test_a_network_that_cannot_be_measured_counts_as_nothing(config, monkeypatch, error):
     def broken(config, device):
-        raise RuntimeError
+        if config.arch.name == "bagnet33":
+            raise error
+        return 1.0
 
     monkeypatch.setattr(estimate, "_forward", broken)
-    assert estimate.seconds([config()], CPU) == 0
+    assert estimate.seconds([config("arch=bagnet33")], CPU) == 0
+    assert estimate.seconds([config("arch=bagnet33"), config("arch=resnet18")], CPU) > 0
+
+
+@pytest.mark.parametrize("error", [TypeError, AttributeError, RuntimeError, KeyError])
+def test_a_fault_in_the_measurement_is_seen(config, monkeypatch, error):
+    def broken(config, device):
+        raise error
+
+    monkeypatch.setattr(estimate, "_forward", broken)
+    with pytest.raises(error):
+        estimate.seconds([config()], CPU)

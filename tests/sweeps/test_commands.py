@@ -100,6 +100,39 @@ def test_a_dead_server_is_one_line(workdir, monkeypatch, capsys):
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "uri",
+    ["postgresql://localhost:9/x", "sqlite:///runs/a file/mlflow.db", "gopher://x", "http://x:port", "nosql://x"],
+)
+def test_a_store_that_cannot_be_opened_is_one_line(workdir, monkeypatch, capsys, uri):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    finished_run(workdir / "runs")
+    (workdir / "runs" / "a file").touch()
+    assert main(["sync", "--uri", uri]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+
+
+def test_results_that_cannot_be_written_are_one_line(runs, capsys):
+    (runs / "results").touch()
+    assert main(["quadrant"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "results" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("fault", [ValueError, RuntimeError, KeyError, TypeError])
+def test_a_fault_in_a_table_is_seen(runs, monkeypatch, fault):
+    def table(frame):
+        raise fault("Index contains duplicate entries, cannot reshape")
+
+    monkeypatch.setattr("sweeps.quadrant.table", table)
+    with pytest.raises(fault, match="duplicate entries"):
+        main(["quadrant"])
+
+
 @pytest.mark.parametrize("arguments", [["rook?"], ["quadrant", "--format", "xlsx"], ["--nonsense"]])
 def test_a_wrong_command_has_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -130,7 +130,7 @@ def test_nobody_waits_for_the_mirror(capsys):
 def test_the_first_failure_costs_one_warning_and_the_rest_is_counted(where, capsys):
     def answers(what):
         if what == where:
-            raise RuntimeError("no such host\nand much more")
+            raise ConnectionError("no such host\nand much more")
 
     told = Told(answers)
     mirroring = Mirroring(told, None)
@@ -150,13 +150,26 @@ def test_the_first_failure_costs_one_warning_and_the_rest_is_counted(where, caps
     assert second.startswith("warning: 3 of 3 finished runs are not in MLflow")
 
 
+def test_a_fault_of_the_mirror_is_seen_and_costs_no_run(capsys):
+    def answers(what):
+        return {}["a key"]
+
+    mirroring = Mirroring(Told(answers), None)
+    mirroring.ended(record("a"), DONE)
+    mirroring.close()
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "in answers" in said
+    assert "warning: 1 of 1 finished runs are not in MLflow" in said
+
+
 def test_a_mirror_that_does_not_answer_is_given_up(capsys):
     hang = threading.Event()
 
     def answers(what):
         if what == "log":
             hang.wait(30)
-            raise RuntimeError("timed out at last")
+            raise TimeoutError("timed out at last")
 
     told = Told(answers)
     mirroring = Mirroring(told, None)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sweeps.errors import UserError
 from sweeps.study.space import corners, described, overrides, parse, points
 
 
@@ -74,7 +75,7 @@ def test_what_is_not_swept_is_fixed_and_the_last_of_a_key_counts():
     ],
 )
 def test_a_sweep_that_no_study_can_draw_from_is_refused(arguments, said):
-    with pytest.raises(ValueError, match=r"^[^\n]*$") as refused:
+    with pytest.raises(UserError, match=r"^[^\n]*$") as refused:
         parse(arguments)
     assert said in str(refused.value)
     if arguments and "nothing" not in said:
@@ -82,7 +83,7 @@ def test_a_sweep_that_no_study_can_draw_from_is_refused(arguments, said):
 
 
 def test_what_hydra_cannot_parse_it_refuses():
-    with pytest.raises(ValueError, match=r"^b=interval\(0,x\): cannot be read \([^\n]*$"):
+    with pytest.raises(UserError, match=r"^b=interval\(0,x\): cannot be read \([^\n]*$"):
         parse(["b=interval(0,x)"])
 
 
@@ -116,5 +117,5 @@ def test_equal_searches_read_alike_and_others_do_not():
 
 def test_endlessly_many_values_cannot_be_listed():
     space, _ = parse(["lr=interval(0.5,1)"])
-    with pytest.raises(ValueError, match=r"lr=0\.5 to 1\.0: endless; allowed: a list or a range"):
+    with pytest.raises(UserError, match=r"lr=0\.5 to 1\.0: endless; allowed: a list or a range"):
         points(space)

@@ -8,6 +8,7 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
+from sweeps.errors import UserError
 from sweeps.launcher.source import Outcome
 from tests.sweeps.searches import DISCRETE, SPACE, Search, accuracy
 
@@ -201,13 +202,45 @@ class TestFailures:
 
         def picky(overrides, seed):
             if "conv=full" in overrides:
-                raise ValueError("conv=full: not with this")
+                raise UserError("conv=full: not with this")
             return make(overrides, seed)
 
         search.job = picky
         search.drive()
         assert {t.params["conv"]: t.state.name for t in search.trials()} == {"same": "COMPLETE", "full": "FAIL"}
         assert len(search.states()) == 8
+        assert search.drive().total == 0  # another attempt would fail alike
+
+    def test_a_file_that_cannot_be_read_fails_its_trial_until_the_next_command(self, tmp_path):
+        search = Search(tmp_path, n_trials=2)
+        make, gone = search.job, [OSError("data.root: stale file handle")]
+
+        def job(overrides, seed):
+            if gone:
+                raise gone.pop()
+            return make(overrides, seed)
+
+        search.job = job
+        assert search.drive().failed == ["trial 0: data.root: stale file handle"]
+        assert search.drive().total == 1
+        assert search.states() == ["FAIL", "COMPLETE", "COMPLETE"]
+
+    @pytest.mark.parametrize("fault", [TypeError, AttributeError, ValueError, KeyError])
+    def test_a_fault_in_the_code_is_seen_and_costs_no_trial(self, tmp_path, fault):
+        search = Search(tmp_path, n_trials=3)
+        make = search.job
+
+        def broken(overrides, seed):
+            raise fault("of ours")
+
+        search.job = broken
+        with pytest.raises(fault, match="of ours"):
+            search.drive()
+        search.kill()
+        assert search.states() == ["RUNNING"]
+        search.job = make
+        search.drive()
+        assert search.states() == ["COMPLETE"] * 3
 
 
 MEDIAN = {"name": "MedianPruner", "n_startup_trials": 2}

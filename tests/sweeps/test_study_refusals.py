@@ -2,6 +2,7 @@
 
 import pytest
 
+from sweeps.errors import UserError
 from sweeps.study.settings import Settings
 from tests.sweeps.searches import DISCRETE, SPACE, Search
 
@@ -43,7 +44,7 @@ TWO = {"accuracy": "maximize", "gmacs": "minimize"}
     ids=str,
 )
 def test_a_setting_that_is_not_allowed(tmp_path, settings, said):
-    with pytest.raises(ValueError, match=r"hydra\.sweeper\.") as refused:
+    with pytest.raises(UserError, match=r"hydra\.sweeper\.") as refused:
         Search(tmp_path, **settings).begin()
     assert "\n" not in str(refused.value)
     assert not list(tmp_path.rglob("*.db"))
@@ -52,7 +53,7 @@ def test_a_setting_that_is_not_allowed(tmp_path, settings, said):
 
 
 def test_a_password_is_not_said(tmp_path):
-    with pytest.raises(ValueError, match="storage") as refused:
+    with pytest.raises(UserError, match="storage") as refused:
         Search(tmp_path, storage="postgresql://me:secret@127.0.0.1:9/x?connect_timeout=1").begin()
     assert "secret" not in str(refused.value)
     assert "127.0.0.1" in str(refused.value)
@@ -80,7 +81,7 @@ def test_a_pruner_around_another_is_understood():
 )
 def test_another_search_under_the_same_name(tmp_path, change, said):
     Search(tmp_path, n_trials=1).drive()
-    with pytest.raises(ValueError, match="study=s: begun with") as refused:
+    with pytest.raises(UserError, match="study=s: begun with") as refused:
         Search(tmp_path, **change).begin()
     assert "\n" not in str(refused.value)
     for words in said:
@@ -92,7 +93,7 @@ def test_a_study_of_another_program_is_left_alone(tmp_path):
 
     study = optuna.create_study(study_name="s", storage=f"sqlite:///{tmp_path}/optuna.db")
     study.tell(study.ask(), 1.0)
-    with pytest.raises(ValueError, match="study=s: begun with"):
+    with pytest.raises(UserError, match="study=s: begun with"):
         Search(tmp_path).begin()
 
 
