@@ -1,6 +1,7 @@
 """The runs that a sweep file stands for, composed and identified as the sweep itself would, without launching it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -25,11 +26,22 @@ def identities(sweep: str, choices: Sequence[Sequence[str]], numbers: Sequence[d
     from equivariance.overrides import conf_dir, register_protocol
 
     register_protocol()
-    with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
+    with _aside(), initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", [f"+sweep={sweep}"], RunMode.MULTIRUN)
         bases = composed(loader, master, [[f"+sweep={sweep}", *choice] for choice in choices])
     return [list(_identified(OmegaConf.to_container(base, resolve=True), numbers)) for base in bases]
+
+
+@contextmanager
+def _aside() -> Iterator[None]:
+    """Puts what Hydra holds for this process aside as long as the block runs."""
+    state = GlobalHydra.instance()
+    kept, state.hydra = state.hydra, None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = kept
 
 
 def _identified(values: dict, numbers: Iterable[dict[str, float]]) -> Iterable[str]:

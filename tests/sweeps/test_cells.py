@@ -2,6 +2,7 @@
 
 import sys
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,10 +15,8 @@ from tests.sweeps.runs import finished_config, finished_run
 @pytest.fixture
 def status(workdir, capsys):
     """What `python -m sweeps` says of an artefact: its line, but for the command."""
-    from hydra.core.global_hydra import GlobalHydra
 
     def line(name):
-        GlobalHydra.instance().clear()  # of the fixture that composes
         assert main([]) == 0
         found = next(text for text in capsys.readouterr().out.splitlines() if text.startswith(name))
         return " ".join(found.split("python")[0].split()[1:])
@@ -100,7 +99,7 @@ def test_identities_are_remembered_until_code_or_config_change(workdir, monkeypa
         composed.append(choices)
         return [[f"{choice} {point}" for point in numbers] for choice in choices]
 
-    monkeypatch.setattr("hydra_plugins.equivariance_sweeps.cells.identities", identities)
+    monkeypatch.setitem(sys.modules, "hydra_plugins.equivariance_sweeps.cells", SimpleNamespace(identities=identities))
 
     def asked(*wanted):
         found = cells.Cells("s", {"conv": ["same", "full"], "seed": ["0", "1"]}, (source,), memory).identities(wanted)
