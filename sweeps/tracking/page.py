@@ -97,8 +97,7 @@ def view(runs: list[Run], query: str) -> dict[str, Any]:
         "lifecycleFilter": "Active",
         "selectedColumns": [*columns, "attributes.`Duration`"],
         "runsHiddenMode": "SHOW_ALL",
-        "compareRunCharts": charts(runs, params, metrics),
-        "compareRunSections": [{"uuid": "all", "name": "Model metrics", "display": True, "isReordered": False}],
+        **chart(runs, params, metrics),
     }
 
 
@@ -107,29 +106,24 @@ def varying(runs: list[Run]) -> list[str]:
     keys = dict.fromkeys(key for run in runs for key in run.data.params)
     values = {key: {run.data.params.get(key) for run in runs} for key in keys}
     found = [key for key in keys if len(values[key]) > 1]
-    return sorted(found, key=lambda key: ("." in key, key == "seed")) or [
-        k for k in ("arch", "conv", "border") if k in keys
-    ]
+    found = found or [key for key in ("arch", "conv", "border") if key in keys]
+    return sorted(found, key=lambda key: ("." in key, key == "seed"))
 
 
-def charts(runs: list[Run], params: list[str], metrics: list[str]) -> list[dict[str, Any]]:
-    """The first metric over the border, or over another number that varies; the page adds charts of each metric."""
+def chart(runs: list[Run], params: list[str], metrics: list[str]) -> dict[str, Any]:
+    """The first metric over the border or another number that varies, above the page's own charts of each metric."""
     numbers = [p for p in params if p != "seed" and all(_is_number(run.data.params.get(p)) for run in runs)]
     if not numbers or not metrics:
-        return []
-    x = "border" if "border" in numbers else numbers[0]
-    return [
-        {
-            "uuid": "over",
-            "type": "SCATTER",
-            "metricSectionId": "all",
-            "deleted": False,
-            "isGenerated": False,
-            "runsCountToCompare": 1000,
-            "xaxis": {"key": x, "type": "PARAM"},
-            "yaxis": {"key": metrics[0], "type": "METRIC"},
-        }
-    ]
+        return {}
+    x, common = "border" if "border" in numbers else numbers[0], {"deleted": False, "isGenerated": False}
+    axes = {"xaxis": {"key": x, "type": "PARAM"}, "yaxis": {"key": metrics[0], "type": "METRIC"}}
+    points = {"uuid": "over", "type": "SCATTER", "metricSectionId": "section", "runsCountToCompare": 1000}
+    section = {"uuid": "section", "name": f"{metrics[0]} over {x}", "display": True, "isReordered": True, "columns": 1}
+    return {
+        "compareRunCharts": [{**common, **points, **axes}],
+        "compareRunSections": [{**common, **section}],
+        "isAccordionReordered": True,  # otherwise the page puts its own first, by name
+    }
 
 
 def _title(experiment: str) -> str:

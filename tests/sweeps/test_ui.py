@@ -148,6 +148,7 @@ def test_who_follows_the_link_sees_the_accuracies_of_the_last_sweep(there, workd
     with subprocess.Popen(command, cwd=workdir, env=environment, stdout=subprocess.PIPE, text=True) as server:
         address = server.stdout.readline().strip()
         page = opened(browser, address, tmp_path / "profile")
+        charts = opened(browser, address.replace("=TABLE", "=CHART"), tmp_path / "profile")
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
     assert address.startswith("http://127.0.0.1:")
@@ -157,6 +158,7 @@ def test_who_follows_the_link_sees_the_accuracies_of_the_last_sweep(there, workd
     assert "0.222" not in page
     assert "Can a network tell where a picture lies" in page
     assert "Latency" not in page
+    assert "accuracy over border" in charts
 
 
 def opened(browser, address, profile):
