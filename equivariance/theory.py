@@ -12,7 +12,7 @@ from torch import nn
 from equivariance.bayes import red_green_ceiling as red_green_ceiling
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
-from equivariance.reach import Axis, reach
+from equivariance.reach import Sight, reach
 
 
 def certified(network: nn.Module, task: Quadrant, edgeless: bool = False) -> bool:
@@ -23,27 +23,31 @@ def certified(network: nn.Module, task: Quadrant, edgeless: bool = False) -> boo
         task: the geometry of the images.
         edgeless: the network continues every layer by its response to the endless background, so no unit sees an edge.
     Returns: True if provably not; False if some unit sees picture and edge at once, the places differ in phase, or the
-        network has an operation whose reach is not known.
+        network has an operation whose reach is not known. A pool over all of space inside the network (a gate) must be
+        certain too: equal statistics make equal gates.
     Source: Kayhan & van Gemert 2020, section 3.1 (leak below the receptive field), made exact here.
     """
     try:
-        axes = reach(network, task.side, task.side)
-    except (UserError, RuntimeError, TypeError, AttributeError):  # an operation whose reach is not known: no proof
+        found = reach(network, task.side, task.side)
+    except UserError:  # an operation whose reach is not known, or too small an image: no proof
         return False
     shift = task.canvas - task.picture
     return all(
-        shift % axis.stride == 0
-        and not axis.copied  # padding at the very end repeats pixels for the pooling
-        and all(edgeless or _clear(axis, task.corner(label), task.corner(label) + task.picture - 1) for label in (0, 1))
-        for axis in axes
+        shift % sight.period == 0
+        and not sight.copied  # padding at the very end repeats pixels for the pooling
+        and all(
+            edgeless or _clear(sight, task.corner(label), task.corner(label) + task.picture - 1) for label in (0, 1)
+        )
+        for sights in (found.sights, *found.pools)
+        for sight in sights
     )
 
 
-def _clear(axis: Axis, first: int, last: int) -> bool:
+def _clear(sight: Sight, first: int, last: int) -> bool:
     """Whether every unit that would see pixels first..last of an endless image is there and sees no edge."""
-    lowest = -((axis.last - first) // axis.stride)
-    highest = (last - axis.first) // axis.stride
-    return axis.head <= lowest and highest <= axis.size - 1 - axis.tail
+    lowest = -((sight.last - first) // sight.stride)
+    highest = (last - sight.first) // sight.stride
+    return sight.head <= lowest and highest <= sight.size - 1 - sight.tail
 
 
 def smallest_certified_border(
@@ -71,7 +75,8 @@ def smallest_certified_border(
     # Near the threshold the picture's phase decides, so a certified border can have uncertified ones above it; that
     # pattern repeats with the stride while the distance to the edge grows, so a few strides further all are certified.
     large = task.canvas + 2 * limit  # any that every layer fits on
-    stride = max(axis.stride for axis in reach(network, large, large))
+    found = reach(network, large, large)
+    stride = max(sight.period for sights in (found.sights, *found.pools) for sight in sights)
     return 1 + max((b for b in range(high, high + 3 * stride) if not at(b)), default=high - 1)
 
 
@@ -82,5 +87,5 @@ def receptive_field(network: nn.Module, side: int = 4096) -> tuple[int, int]:
         network: maps images to a feature map.
         side: pixels a side of the image it is computed on; any size the network accepts gives the same.
     """
-    axis = reach(network, side, side)[0]
-    return axis.field, axis.stride
+    sight = reach(network, side, side).sights[0]
+    return sight.field, sight.stride

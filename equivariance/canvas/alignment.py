@@ -1,15 +1,16 @@
 """Bringing several canvases of one batch to common axes and common windows, for ops that take them together."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from equivariance.ops import Unknown
+
 from . import axes
+from .axes import Axis
 from .canvas import Canvas, alike
-from .errors import CanvasUnsupported
 from .gather import take_cells
 from .pieces import Box, Ground, Spot, Window, layout
 
@@ -41,39 +42,24 @@ class Joint:
         return out
 
 
-def combine(
-    canvases: list[Canvas], op: Callable[[list[Tensor]], Tensor], join: Callable[[Joint], Tensor] | None = None
-) -> Canvas:
-    """An op over the grounds on their common axes and over each group's windows on their common box.
-
-    Args:
-        canvases: of one batch and one size.
-        op: treats every cell alike, [n, C_i, h, w] each to [n, C, h, w].
-        join: the same op on a joint, where there is a faster way.
+def check(canvases: tuple[Canvas, ...]) -> None:
+    """Raises where these canvases cannot meet in one op.
 
     Raises:
-        CanvasUnsupported: canvases of different batches.
+        Unknown: canvases of different batches, or maps of which one would be broadcast over the other.
         ValueError: maps of different sizes.
     """
     first = canvases[0]
     for canvas in canvases[1:]:
         if canvas.members != first.members:
-            raise CanvasUnsupported("an op on canvases of different batches")
-        if canvas.shape[2:] != first.shape[2:]:
-            raise ValueError(f"maps of {list(first.shape[2:])} and {list(canvas.shape[2:])} in one op")
-    windows = [Window(join(joint) if join else op(joint.tensors()), joint.spots) for joint in _joints(canvases)]
-    ground = _combine_grounds([canvas.ground for canvas in canvases], op)
-    return Canvas(ground, windows, first.members, max(canvas.tolerance for canvas in canvases))
+            raise Unknown("an op on canvases of different batches")
+        if canvas.sides != first.sides:
+            if any(1 in pair for pair in zip(canvas.sides, first.sides, strict=True)):
+                raise Unknown(None, f"maps of {list(first.sides)} and {list(canvas.sides)}")
+            raise ValueError(f"maps of {list(first.sides)} and {list(canvas.sides)} in one op")
 
 
-def _combine_grounds(grounds: list[Ground], op: Callable[[list[Tensor]], Tensor]) -> Ground:
-    rows, from_rows = axes.refine(tuple(ground.rows for ground in grounds))
-    cols, from_cols = axes.refine(tuple(ground.cols for ground in grounds))
-    tensors = [take_cells(g.tensor, r, c) for g, r, c in zip(grounds, from_rows, from_cols, strict=True)]
-    return Ground(op(tensors), rows, cols)
-
-
-def _joints(canvases: list[Canvas]) -> list[Joint]:
+def joints(canvases: tuple[Canvas, ...]) -> list[Joint]:
     """Groups that show the same windows and ground in the same relative places stay together."""
     by_canvas = [_sights(canvas) for canvas in canvases]
     sights = [[found[group] for found in by_canvas] for group in range(len(canvases[0].members))]
@@ -91,6 +77,18 @@ def _joints(canvases: list[Canvas]) -> list[Joint]:
         Joint(sights[same[0].group], boxes[same[0].group], tuple(same))
         for _, same in alike(spots, lambda spot: tuple(key(spot)))
     ]
+
+
+def refined(canvases: tuple[Canvas, ...]) -> tuple[list[Tensor], Axis, Axis]:
+    """The grounds on their common axes, [1 or N, C_i, r, c] each, and these axes."""
+    grounds = [canvas.ground for canvas in canvases]
+    if len(grounds) == 1:
+        return [grounds[0].tensor], grounds[0].rows, grounds[0].cols
+    rows, from_rows = axes.refine(tuple(ground.rows for ground in grounds))
+    cols, from_cols = axes.refine(tuple(ground.cols for ground in grounds))
+    tensors = [take_cells(g.tensor, r, c) for g, r, c in zip(grounds, from_rows, from_cols, strict=True)]
+    images = max(len(tensor) for tensor in tensors)
+    return [tensor.expand(images, -1, -1, -1) for tensor in tensors], rows, cols
 
 
 def _sights(canvas: Canvas) -> dict[int, Sight]:

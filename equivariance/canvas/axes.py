@@ -10,32 +10,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from equivariance.ops import Kernel
+
 Axis = tuple[int, ...]
 Indices = npt.NDArray[np.int64]
 
 OUTSIDE = -1  # label of a position in the padding
 BEYOND = -2  # label of a position that ceil_mode adds after the padding; it counts for nothing
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """How a kernel slides along one axis: its size and steps, padding before and after, rows that ceil_mode adds."""
-
-    size: int
-    stride: int = 1
-    dilation: int = 1
-    before: int = 0
-    after: int = 0
-    extra: int = 0
-
-    @property
-    def span(self) -> int:
-        """Rows from the first to the last tap, inclusive."""
-        return (self.size - 1) * self.dilation + 1
-
-    def outputs(self, length: int) -> int:
-        """How many placements fit an axis of `length` rows."""
-        return (length + self.before + self.after + self.extra - self.span) // self.stride + 1
 
 
 @dataclass(frozen=True)
@@ -49,7 +30,7 @@ class Slid:
 
 
 @dataclass(frozen=True)
-class Reach:
+class Affected:
     """Outputs [lo, hi) that may see a stretch of the input, and the inputs [first, last) those outputs read."""
 
     lo: int
@@ -58,10 +39,15 @@ class Reach:
     last: int
 
 
+def output_count(length: int, kernel: Kernel) -> int:
+    """How many placements fit an axis of `length` rows, those of ceil_mode included."""
+    return (length + kernel.before + kernel.after + ceil_extra(length, kernel) - kernel.span) // kernel.stride + 1
+
+
 @lru_cache(4096)
 def runs(axis: Axis) -> Indices:
     """The entry of `axis` that each full position belongs to."""
-    return np.repeat(np.arange(len(axis)), axis)
+    return _frozen(np.repeat(np.arange(len(axis)), axis))
 
 
 @lru_cache(4096)
@@ -71,7 +57,7 @@ def labels(axis: Axis, start: int, stop: int) -> Indices:
     lo, hi = max(start, 0), min(stop, sum(axis))
     if lo < hi:
         found[lo - start : hi - start] = runs(axis)[lo:hi]
-    return found
+    return _frozen(found)
 
 
 @lru_cache(4096)
@@ -83,7 +69,7 @@ def label_key(axis: Axis, start: int, stop: int) -> bytes:
 @lru_cache(4096)
 def cover(axis: Axis, start: int, stop: int) -> Indices:
     """How many of the full positions [start, stop) each entry of the axis stands for."""
-    return np.bincount(runs(axis)[start:stop], minlength=len(axis))
+    return _frozen(np.bincount(runs(axis)[start:stop], minlength=len(axis)))
 
 
 @lru_cache(4096)
@@ -93,7 +79,8 @@ def slide(axis: Axis, kernel: Kernel) -> Slid:
     Long runs are cut, by a multiple of the stride, to the shortest run that shows every placement there is, so that an
     ordinary strided op on the gathered rows computes each distinct output.
     """
-    padded = [(OUTSIDE, kernel.before), *enumerate(axis), (OUTSIDE, kernel.after), (BEYOND, kernel.extra)]
+    padded = [(OUTSIDE, kernel.before), *enumerate(axis), (OUTSIDE, kernel.after)]
+    padded.append((BEYOND, ceil_extra(sum(axis), kernel)))
     names = np.array([name for name, count in padded if count], np.int64)
     counts = np.array([count for _, count in padded if count], np.int64)
     enough = kernel.span + kernel.stride - 1
@@ -102,32 +89,34 @@ def slide(axis: Axis, kernel: Kernel) -> Slid:
     first, keep = _run_starts(full), _run_starts(short)
     if not np.array_equal(full[first], short[keep]):
         raise AssertionError(f"cutting {axis} for {kernel} lost a placement")
-    return Slid(np.repeat(names, cut), keep, _lengths(first, len(full)), first)
+    return Slid(_frozen(np.repeat(names, cut)), _frozen(keep), _lengths(first, len(full)), _frozen(first))
 
 
 @lru_cache(4096)
-def reach(start: int, stop: int, length: int, kernel: Kernel) -> Reach:
+def affected(start: int, stop: int, length: int, kernel: Kernel) -> Affected:
     """The outputs that may see the inputs [start, stop) of an axis of `length` rows; at least one output."""
-    outputs = kernel.outputs(length)
+    outputs = output_count(length, kernel)
     lo = max(0, -((kernel.span - 1 - kernel.before - start) // kernel.stride))
     lo = min(lo, outputs - 1)
     hi = max(min(outputs - 1, (stop - 1 + kernel.before) // kernel.stride), lo)
     origin = -kernel.before
-    return Reach(lo, hi + 1, lo * kernel.stride + origin, hi * kernel.stride + origin + kernel.span)
+    return Affected(lo, hi + 1, lo * kernel.stride + origin, hi * kernel.stride + origin + kernel.span)
 
 
 @lru_cache(4096)
 def taps(length: int, kernel: Kernel, padding_counts: bool) -> Indices:
     """How many inputs each output of an average pool divides by: ceil_mode's rows never count, padding on request."""
-    starts = np.arange(kernel.outputs(length))[:, None] * kernel.stride - kernel.before
+    starts = np.arange(output_count(length, kernel))[:, None] * kernel.stride - kernel.before
     at = starts + kernel.dilation * np.arange(kernel.size)
     low, high = (-kernel.before, length + kernel.after) if padding_counts else (0, length)
-    return ((at >= low) & (at < high)).sum(1)
+    return _frozen(((at >= low) & (at < high)).sum(1))
 
 
 @lru_cache(4096)
 def ceil_extra(length: int, kernel: Kernel) -> int:
     """Rows that ceil_mode adds behind the padding; the last placement must still start in the input or before it."""
+    if not kernel.ceil:
+        return 0
     spare = length + kernel.before + kernel.after - kernel.span
     outputs = -(-spare // kernel.stride) + 1
     if (outputs - 1) * kernel.stride >= length + kernel.before:
@@ -147,7 +136,13 @@ def refine(axes: tuple[Axis, ...]) -> tuple[Axis, tuple[Indices, ...]]:
     """The common refinement of axes of one length, and for each of them the entry shown at each refined entry."""
     edges = np.unique(np.concatenate([np.cumsum(axis) for axis in axes]))
     first = np.concatenate([[0], edges[:-1]])
-    return _lengths(first, int(edges[-1])), tuple(runs(axis)[first] for axis in axes)
+    return _lengths(first, int(edges[-1])), tuple(_frozen(runs(axis)[first]) for axis in axes)
+
+
+def _frozen(array: Indices) -> Indices:
+    """The same array, which whoever gets it from a cache cannot change."""
+    array.flags.writeable = False
+    return array
 
 
 def _placements(counts: Indices, kernel: Kernel) -> Indices:

@@ -2,59 +2,55 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from equivariance.ops import Normalise
+
 from .axes import Indices
 from .canvas import Canvas
-from .dispatch import rule
 from .gather import constant
-from .pieces import Ground, Window
+from .pieces import Ground, Window, layout
 
-Counts = int | Indices  # how many cells of the batch each cell of a part stands for: one number, or [r, c]
+Counts = int | Indices  # how many cells of the batch each cell of a part stands for: one number, [r, c] or [N, 1, r, c]
 Moments = tuple[int, Tensor, Tensor]  # cells, mean [C], variance [C]
 
 
-@rule(F.batch_norm)
-def batch_norm(
-    input: Canvas,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Canvas:
-    """torch.nn.functional.batch_norm, [N, C, H, W] to the same; in training the running statistics are updated."""
-    if not training:
-        return input.map(lambda t: F.batch_norm(t, running_mean, running_var, weight, bias, False, momentum, eps))
-    cells = input.shape[0] * input.shape[2] * input.shape[3]
+@Canvas.means(Normalise)
+def batch_norm(op: Normalise, canvas: Canvas) -> Canvas:
+    """Batch norm with the statistics of the batch, [N, C, H, W] to the same; the running ones are updated."""
+    cells = canvas.shape[0] * canvas.shape[2] * canvas.shape[3]
     if cells == 1:
         raise ValueError("Expected more than 1 value per channel when training")
-    parts = [window.tensor for window in input.windows]
-    counts: list[Counts] = [len(window.spots) for window in input.windows]
-    parts.append(input.ground.tensor)
-    counts.append(_ground_counts(input))
-    mean, var, *normal = BatchNorm.apply(weight, bias, eps, counts, *parts)
-    if running_mean is not None and running_var is not None:
+    parts = [window.tensor for window in canvas.windows]
+    counts: list[Counts] = [len(window.spots) for window in canvas.windows]
+    ground = canvas.ground
+    parts.append(ground.tensor)
+    counts.append(_ground_counts(canvas))
+    mean, var, *normal = BatchNorm.apply(op.weight, op.bias, op.eps, counts, *parts)
+    if op.running_mean is not None and op.running_var is not None:
         with torch.no_grad():
-            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
-            running_var.lerp_((var * (cells / (cells - 1))).to(running_var.dtype), momentum)
-    windows = [Window(t, window.spots) for t, window in zip(normal[:-1], input.windows, strict=True)]
-    return input.like(Ground(normal[-1], input.ground.rows, input.ground.cols), windows)
+            op.running_mean.lerp_(mean.to(op.running_mean.dtype), op.momentum)
+            op.running_var.lerp_((var * (cells / (cells - 1))).to(op.running_var.dtype), op.momentum)
+    windows = [Window(t, window.spots) for t, window in zip(normal[:-1], canvas.windows, strict=True)]
+    return canvas.like(Ground(normal[-1], ground.rows, ground.cols, ground.each), windows)
 
 
 def _ground_counts(canvas: Canvas) -> Indices:
-    """How many cells of the whole batch each ground cell stands for, outside all windows, [r, c]."""
+    """How many cells each ground cell stands for, outside all windows: of the whole batch [r, c], or of each image."""
     ground = canvas.ground
-    total = ground.total() * canvas.shape[0]
-    for window in canvas.windows:
-        for spot in window.spots:
-            total = total - ground.hidden(window.box(spot)) * len(window.tensor)
-    return total
+    whole = [
+        (spot.group, len(window.tensor), ground.total() - ground.hidden(window.box(spot)))
+        for window in canvas.windows
+        for spot in window.spots
+    ]
+    if ground.each is None:
+        return np.sum([images * shown for _, images, shown in whole], 0)
+    alone = [shown[None, None].repeat(images, 0) for _, images, shown in sorted(whole, key=lambda part: part[0])]
+    return np.concatenate(alone)
 
 
 def _accumulator(tensor: Tensor) -> torch.dtype:
@@ -146,6 +142,17 @@ def _frozen_backward(
     grad: Tensor, part: Tensor, weight: Tensor | None, mean: Tensor, var: Tensor, inverse: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of part, weight and bias while mean and variance are held fixed."""
+    grad, part = _regular(grad, layout(part)), _regular(part, layout(part))
     return torch.ops.aten.native_batch_norm_backward(
         grad, part, weight, mean, var, mean, inverse, False, eps, [True, True, True]
     )
+
+
+def _regular(tensor: Tensor, memory_format: torch.memory_format) -> Tensor:
+    """The same with the strides of a fresh tensor.
+
+    Views of one image can have any stride along the batch, by which PyTorch's backward takes channels for rows.
+    """
+    if len(tensor) != 1:
+        return tensor
+    return torch.empty_like(tensor, memory_format=memory_format).copy_(tensor)

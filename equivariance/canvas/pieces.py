@@ -50,21 +50,30 @@ class Spot(NamedTuple):
 
 @dataclass(frozen=True)
 class Ground:
-    """The activation of the empty canvas, [1, C, r, c], whose row i stands for rows[i] equal rows; cols likewise."""
+    """The activation of the empty canvas, [1, C, r, c], whose row i stands for rows[i] equal rows; cols likewise.
+
+    After a gate that differs from image to image each has a ground of its own, [N, C, r, c]: the images of group g are
+    those at each[g]. No two groups share a window then.
+    """
 
     tensor: Tensor
     rows: Axis
     cols: Axis
+    each: tuple[slice, ...] | None = None
 
     @property
     def box(self) -> Box:
         """The whole canvas."""
         return Box(0, sum(self.rows), 0, sum(self.cols))
 
-    def over(self, box: Box, fill: float = 0.0) -> Tensor:
-        """The empty canvas over a box, [1, C, h, w], with `fill` beyond its edges."""
+    def seen_by(self, group: int) -> Tensor:
+        """What a group's images have, [1, C, r, c] or [n, C, r, c]."""
+        return self.tensor if self.each is None else self.tensor[self.each[group]]
+
+    def over(self, box: Box, group: int, fill: float = 0.0) -> Tensor:
+        """The empty canvas of a group over a box, [1 or n, C, h, w], with `fill` beyond its edges."""
         rows = axes.labels(self.rows, box.top, box.bottom)
-        return take_cells(self.tensor, rows, axes.labels(self.cols, box.left, box.right), fill)
+        return take_cells(self.seen_by(group), rows, axes.labels(self.cols, box.left, box.right), fill)
 
     def key(self, box: Box) -> tuple[bytes, bytes]:
         """Equal keys: the empty canvas looks the same over both boxes."""
@@ -81,7 +90,7 @@ class Ground:
 
     def map(self, f: Callable[[Tensor], Tensor]) -> "Ground":
         """The ground after a pointwise function."""
-        return Ground(f(self.tensor), self.rows, self.cols)
+        return Ground(f(self.tensor), self.rows, self.cols, self.each)
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ class Window:
     def paint(self, spot: Spot, box: Box, ground: Ground, out: Tensor) -> None:
         """Writes the activations over a box that holds the window into [n, C, h, w]; for use without gradients."""
         mine = self.box(spot)
-        around = self.tensor if mine == box else ground.over(box)
+        around = self.tensor if mine == box else ground.over(box, spot.group)
         write(out, self.tensor, around, mine.shift(-box.top, -box.left))
 
     def over(self, spot: Spot, box: Box, ground: Ground, fill: float = 0.0) -> Tensor:
@@ -107,27 +116,27 @@ class Window:
         mine = self.box(spot)
         seen = mine.meet(box)
         if seen.bottom <= seen.top or seen.right <= seen.left:
-            return ground.over(box, fill).expand(self.tensor.shape[0], -1, -1, -1)
+            return ground.over(box, spot.group, fill).expand(self.tensor.shape[0], -1, -1, -1)
         inner = seen.shift(-spot.y, -spot.x)
         tensor = self.tensor
         if seen != mine:
             tensor = tensor[:, :, inner.top : inner.bottom, inner.left : inner.right]
         if seen == box:
             return tensor
-        return Embed.apply(tensor, ground.over(box, fill), seen.top - box.top, seen.left - box.left)
+        return Embed.apply(tensor, ground.over(box, spot.group, fill), seen.top - box.top, seen.left - box.left)
 
 
 Strip = tuple[slice, slice]
 
 
 class Embed(torch.autograd.Function):
-    """A batch of windows [n, C, h, w], each inside the same surroundings [1, C, H, W] at (top, left)."""
+    """A batch of windows [n, C, h, w], each inside its surroundings, or all inside the same, at (top, left)."""
 
     @staticmethod
     def forward(ctx: Any, window: Tensor, around: Tensor, top: int, left: int) -> Tensor:
         """Returns [n, C, H, W] in the memory format of the window."""
         height, width = window.shape[2:]
-        ctx.hole = Box(top, top + height, left, left + width)
+        ctx.hole, ctx.alone = Box(top, top + height, left, left + width), around.shape[0] == window.shape[0]
         out = torch.empty(
             (*window.shape[:2], *around.shape[2:]),
             dtype=window.dtype,
@@ -138,19 +147,20 @@ class Embed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        """The window's share is a view; the surroundings collect theirs over the batch."""
+        """The window's share is a view; surroundings that all share collect theirs over the batch."""
         hole: Box = ctx.hole
         for_window = grad[:, :, hole.top : hole.bottom, hole.left : hole.right] if ctx.needs_input_grad[0] else None
         if not ctx.needs_input_grad[1]:
             return for_window, None, None, None
-        for_around = grad.new_zeros((1, *grad.shape[1:]))
+        for_around = grad.new_zeros((len(grad) if ctx.alone else 1, *grad.shape[1:]))
         for rows, cols in strips(hole, grad.shape[2], grad.shape[3]):
-            for_around[:, :, rows, cols] = grad[:, :, rows, cols].sum(0, keepdim=True)
+            part = grad[:, :, rows, cols]
+            for_around[:, :, rows, cols] = part if ctx.alone else part.sum(0, keepdim=True)
         return for_window, for_around, None, None
 
 
 def write(out: Tensor, window: Tensor, around: Tensor, hole: Box) -> Tensor:
-    """Fills out [n, C, H, W] with the window in the hole and the surroundings [1, C, H, W] elsewhere."""
+    """Fills out [n, C, H, W] with the window in the hole and the surroundings [1 or n, C, H, W] elsewhere."""
     out[:, :, hole.top : hole.bottom, hole.left : hole.right] = window
     for rows, cols in strips(hole, out.shape[2], out.shape[3]):
         out[:, :, rows, cols] = around[:, :, rows, cols]

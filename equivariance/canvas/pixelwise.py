@@ -1,114 +1,82 @@
-"""Layers over the channels of each pixel: permute to [N, H, W, C], layer_norm, linear, and back, as ConvNeXt does."""
+"""Ops of each pixel by itself, on one canvas or on several of one batch: activations, arithmetic, cat, channels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from equivariance.ops import Pixelwise
+
+from .alignment import check, joints, refined
 from .canvas import Canvas
-from .dispatch import rule, rules
-from .errors import CanvasUnsupported
-from .pointwise import copying
-from .wrapper import Wrapper
+from .pieces import Ground, Spot, Window
+
+Parts = list[Tensor]  # one for each output
 
 
-class ChannelsLast(Wrapper):
-    """A canvas with its channels permuted to the end: stands for [N, H, W, C].
+@Canvas.means(Pixelwise)
+def pixelwise(op: Pixelwise, *canvases: Canvas) -> Any:
+    """The op on each window and on the ground; on the ordinary tensors where what they meet fills the map.
 
-    Args:
-        canvas: the canvas, [N, C, H, W].
+    An op with something that differs from image to image gives each image a ground of its own, and each group a window.
     """
-
-    canvas: Canvas
-
-    @staticmethod
-    def __new__(cls: type["ChannelsLast"], canvas: Canvas) -> "ChannelsLast":
-        """Wraps the canvas; its tensors are not copied."""
-        n, channels, height, width = canvas.shape
-        size = (n, height, width, channels)
-        return cls.wrap(size, canvas.parts())
-
-    def __init__(self, canvas: Canvas) -> None:
-        self.canvas = canvas
-        self.guard()
-
-    def dense(self) -> Tensor:
-        """The ordinary tensor [N, H, W, C]."""
-        self.refuse_foreign()
-        return self.canvas.dense().permute(0, 2, 3, 1)
-
-    def map(self, f: Callable[[Tensor], Tensor]) -> "ChannelsLast":
-        """The same after a function of each pixel, [n, h, w, C] to [n, h, w, C']."""
-        return ChannelsLast(self.canvas.map(lambda t: f(t.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)))
-
-    def become(self, other: "ChannelsLast") -> "ChannelsLast":
-        """Takes over another one's content: what an in-place op does."""
-        self.canvas.become(other.canvas)
-        return self
-
-    def parts(self) -> list[Tensor]:
-        """Those of the canvas."""
-        return self.canvas.parts()
-
-    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
-        return f"ChannelsLast({self.canvas!r})"
+    if op.varying:
+        return op.apply(*(canvas.dense() for canvas in canvases), *(tensor for tensor, _ in op.per_image))
+    check(canvases)
+    first = canvases[0]
+    windows = _alone(op, first) if len(canvases) == 1 else _together(op, canvases)
+    tensors, rows, cols = refined(canvases)
+    grounds = _run(op, canvases, tensors, None)
+    each = first.slices() if len(grounds[0]) > 1 else None
+    found = [
+        Canvas(
+            Ground(ground, rows, cols, each),
+            [Window(parts[i], spots) for parts, spots in windows],
+            first.members,
+            max(canvas.tolerance for canvas in canvases),
+            form,
+        )
+        for i, (ground, form) in enumerate(zip(grounds, op.outputs, strict=True))
+    ]
+    if op.several:
+        return tuple(found)
+    if _unchanged(found[0], first):
+        return first
+    return found[0].settle() if len(canvases) > 1 else found[0]
 
 
-@rule(torch.permute, Tensor.permute)
-def permute(input: Canvas, *order: Any, dims: Any = None) -> Tensor:
-    """[N, C, H, W] to [N, H, W, C]; no other order is known."""
-    wanted = _order(order, dims)
-    if wanted == (0, 1, 2, 3):
-        return input
-    if wanted != (0, 2, 3, 1):
-        raise CanvasUnsupported(f"permute to {wanted}")
-    return ChannelsLast(input.viewed_as(input.map(lambda t: t)))
+def _alone(op: Pixelwise, canvas: Canvas) -> list[tuple[Parts, tuple[Spot, ...]]]:
+    return [
+        (_run(op, (canvas,), [window.tensor], spots[0].group), spots)
+        for window in canvas.windows
+        for spots in _apart(op, window.spots)
+    ]
 
 
-@rule(torch.permute, Tensor.permute, form="ChannelsLast")
-def permute_back(input: ChannelsLast, *order: Any, dims: Any = None) -> Tensor:
-    """[N, H, W, C] to [N, C, H, W]; no other order is known."""
-    if (wanted := _order(order, dims)) != (0, 3, 1, 2):
-        raise CanvasUnsupported(f"permute of a permuted canvas to {wanted}")
-    return input.canvas
+def _together(op: Pixelwise, canvases: tuple[Canvas, ...]) -> list[tuple[Parts, tuple[Spot, ...]]]:
+    found: list[tuple[Parts, tuple[Spot, ...]]] = []
+    for joint in joints(canvases):
+        if op.joins:
+            found.append(([joint.cat_channels()], joint.spots))
+            continue
+        tensors = joint.tensors()
+        found += [(_run(op, canvases, tensors, spots[0].group), spots) for spots in _apart(op, joint.spots)]
+    return found
 
 
-@rule(F.linear, form="ChannelsLast")
-def linear(input: ChannelsLast, weight: Tensor, bias: Tensor | None = None) -> ChannelsLast:
-    """torch.nn.functional.linear of each pixel, [N, H, W, C] to [N, H, W, C']."""
-    return input.map(lambda t: F.linear(t, weight, bias))
+def _apart(op: Pixelwise, spots: tuple[Spot, ...]) -> list[tuple[Spot, ...]]:
+    """Spots that stay one tensor: each by itself where images are treated differently."""
+    return [(spot,) for spot in spots] if op.per_image else [spots]
 
 
-@rule(F.layer_norm, torch.layer_norm, form="ChannelsLast")
-def layer_norm(
-    input: ChannelsLast,
-    normalized_shape: Sequence[int],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-    *_: Any,
-) -> ChannelsLast:
-    """torch.nn.functional.layer_norm over the channels of each pixel, [N, H, W, C] to the same."""
-    if len(normalized_shape) != 1:
-        raise CanvasUnsupported(f"layer_norm over {list(normalized_shape)}", "its statistics would mix pixels")
-    return input.map(lambda t: F.layer_norm(t, normalized_shape, weight, bias, eps))
+def _run(op: Pixelwise, canvases: tuple[Canvas, ...], tensors: Sequence[Tensor], group: int | None) -> Parts:
+    """The op on parts [n, C_i, h, w] of one group, or of the ground: one part for each output."""
+    given = [canvas.form.open(tensor) for canvas, tensor in zip(canvases, tensors, strict=True)]
+    mine = [canvases[0].of(values, dim, group) for values, dim in op.per_image]
+    found = op.apply(*given, *mine)
+    return [form.close(t) for form, t in zip(op.outputs, found if op.several else (found,), strict=True)]
 
 
-@rule(F.dropout, torch.dropout, form="ChannelsLast")
-def dropout(input: ChannelsLast, p: float = 0.5, training: bool = True, inplace: bool = False) -> ChannelsLast:
-    """Dropout that is off, unchanged."""
-    if training and p:
-        raise CanvasUnsupported("dropout in training mode", "its noise differs from cell to cell")
-    return input
-
-
-def _order(given: tuple[Any, ...], dims: Any) -> tuple[int, ...]:
-    given = given if dims is None else (dims,)
-    flat = given[0] if len(given) == 1 and not isinstance(given[0], int) else given
-    return tuple(d % 4 for d in flat)
-
-
-rules("elu gelu leaky_relu relu relu6 sigmoid silu softplus tanh", copying, F, form="ChannelsLast")
-rules("abs clamp contiguous relu sigmoid tanh", copying, torch, Tensor, form="ChannelsLast")
+def _unchanged(found: Canvas, canvas: Canvas) -> bool:
+    """Whether the op left every part as it was: a cast to what it is already."""
+    return found.form == canvas.form and all(a is b for a, b in zip(found.parts(), canvas.parts(), strict=True))

@@ -1,54 +1,28 @@
-"""Sliding a kernel over a canvas: the step that convolution and pooling have in common."""
+"""Sliding a kernel over a canvas: convolution and pooling."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from equivariance.ops import Kernel, Pool, Slide
+
 from . import axes
-from .axes import Kernel, Reach
+from .axes import Affected
 from .canvas import Canvas, alike
 from .gather import constant, take, take_cells
 from .pieces import Box, Ground, Spot, Window
+from .reduction import pool
 from .trimming import trim
 
-Kernels = tuple[Kernel, Kernel]  # rows, columns
+Kernels = tuple[Kernel, ...]  # rows, columns
 
 
-def pair(value: int | Sequence[int]) -> tuple[int, int]:
-    """(rows, columns) of an argument that may be one number for both."""
-    if isinstance(value, int):
-        return value, value
-    return (int(value[0]), int(value[-1]))
-
-
-def kernels(
-    size: int | Sequence[int],
-    stride: int | Sequence[int],
-    padding: int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
-) -> Kernels:
-    """The two axes of a kernel with symmetric padding."""
-    rows, cols = zip(pair(size), pair(stride), pair(dilation), pair(padding), pair(padding), strict=True)
-    return Kernel(*rows), Kernel(*cols)
-
-
-def slide(
-    canvas: Canvas,
-    op: Callable[[Tensor], Tensor],
-    along: Kernels,
-    fill: float = 0.0,
-    finish: Callable[[Canvas], Canvas] | None = None,
-) -> Tensor:
+@Canvas.means(Slide)
+def slide(op: Slide, canvas: Canvas) -> Tensor:
     """The canvas after a kernel slid over it.
-
-    Args:
-        canvas: [N, C, H, W].
-        op: the op without any padding, [n, C, h, w] to [n, C', h', w'].
-        along: the kernel's two axes, padding included.
-        fill: what padding shows.
-        finish: what is yet to be done to the result.
 
     Returns:
         [N, C', H', W'], a canvas or, where the windows cover nearly all of it, an ordinary tensor.
@@ -56,9 +30,35 @@ def slide(
     Raises:
         ValueError: the kernel does not fit the padded canvas.
     """
-    for kernel, length in zip(along, canvas.shape[2:], strict=True):
-        if kernel.outputs(length) < 1:
+    along = op.kernels
+    for kernel, length in zip(along, canvas.sides, strict=True):
+        if axes.output_count(length, kernel) < 1:
             raise ValueError(f"a kernel of {kernel.span} does not fit a padded axis of {length}")
+    if op.kind != "convolution" and op.divisor is None and _whole(canvas, along):
+        return pool(Pool("max" if op.kind == "max" else "mean", op.apply, (1, 1)), canvas)
+    extra = [axes.ceil_extra(length, kernel) for kernel, length in zip(along, canvas.sides, strict=True)]
+    padded = any(kernel.before or kernel.after for kernel in along)
+    by_hand = op.kind == "average" and op.divisor is None and (any(extra) or (padded and not op.padding_counts))
+    apply = partial(op.apply, divisor_override=1) if by_hand else op.apply
+    finish = partial(_divide_by_taps, canvas=canvas, along=along, padding_counts=op.padding_counts) if by_hand else None
+    return _slide(canvas, apply, along, -math.inf if op.kind == "max" else 0.0, finish)
+
+
+def _whole(canvas: Canvas, along: Kernels) -> bool:
+    """One placement that sees the whole canvas: a window would have to grow to all of it."""
+    return all(
+        kernel.size == length and not kernel.before and kernel.dilation == 1
+        for kernel, length in zip(along, canvas.sides, strict=True)
+    )
+
+
+def _slide(
+    canvas: Canvas,
+    op: Callable[[Tensor], Tensor],
+    along: Kernels,
+    fill: float,
+    finish: Callable[[Canvas], Canvas] | None,
+) -> Tensor:
     windows = [out for window in canvas.windows for out in _slide_window(canvas, window, op, along, fill)]
     slid = canvas.like(_slide_ground(canvas.ground, op, along, fill), windows)
     slid = finish(slid) if finish else slid
@@ -70,7 +70,7 @@ def slide(
 def _slide_ground(ground: Ground, op: Callable[[Tensor], Tensor], along: Kernels, fill: float) -> Ground:
     rows, cols = axes.slide(ground.rows, along[0]), axes.slide(ground.cols, along[1])
     computed = op(take_cells(ground.tensor, rows.gather, cols.gather, fill))
-    return Ground(take(take(computed, 2, rows.keep), 3, cols.keep), rows.axis, cols.axis)
+    return Ground(take(take(computed, 2, rows.keep), 3, cols.keep), rows.axis, cols.axis, ground.each)
 
 
 def _slide_window(
@@ -87,34 +87,28 @@ def _slide_window(
 
 def _view(canvas: Canvas, box: Box, along: Kernels) -> tuple[tuple[int, int], Box, tuple[bytes, bytes]]:
     """What decides a window's outputs besides its content: how many, the region read, the ground seen there."""
-    rows, cols = _reaches(canvas, box, along)
+    rows, cols = _affected(canvas, box, along)
     region = Box(rows.first, rows.last, cols.first, cols.last)
     count = (rows.hi - rows.lo, cols.hi - cols.lo)
     return count, region.shift(-box.top, -box.left), canvas.ground.key(region)
 
 
-def _reaches(canvas: Canvas, box: Box, along: Kernels) -> tuple[Reach, Reach]:
-    height, width = canvas.shape[2:]
-    return axes.reach(box.top, box.bottom, height, along[0]), axes.reach(box.left, box.right, width, along[1])
+def _affected(canvas: Canvas, box: Box, along: Kernels) -> tuple[Affected, Affected]:
+    height, width = canvas.sides
+    return (
+        axes.affected(box.top, box.bottom, height, along[0]),
+        axes.affected(box.left, box.right, width, along[1]),
+    )
 
 
 def _moved(canvas: Canvas, window: Window, spot: Spot, along: Kernels) -> Spot:
-    rows, cols = _reaches(canvas, window.box(spot), along)
+    rows, cols = _affected(canvas, window.box(spot), along)
     return Spot(spot.group, rows.lo, cols.lo)
 
 
-def ceil_kernels(canvas: Canvas, along: Kernels) -> Kernels:
-    """The kernels with the rows and columns that ceil_mode adds."""
-    rows, cols = (
-        replace(kernel, extra=axes.ceil_extra(length, kernel))
-        for kernel, length in zip(along, canvas.shape[2:], strict=True)
-    )
-    return rows, cols
-
-
-def divide_by_taps(slid: Canvas, canvas: Canvas, along: Kernels, padding_counts: bool) -> Canvas:
+def _divide_by_taps(slid: Canvas, canvas: Canvas, along: Kernels, padding_counts: bool) -> Canvas:
     """Sums over a kernel's taps, [N, C, H', W'], divided by how many inputs each of them met on `canvas`."""
-    counts = [axes.taps(length, kernel, padding_counts) for kernel, length in zip(along, canvas.shape[2:], strict=True)]
+    counts = [axes.taps(length, kernel, padding_counts) for kernel, length in zip(along, canvas.sides, strict=True)]
     first_row, first_col = (
         axes.slide(axis, kernel).first
         for axis, kernel in zip((canvas.ground.rows, canvas.ground.cols), along, strict=True)

@@ -49,7 +49,9 @@ def _read(flags: list[Tensor]) -> list[list[bool]]:
 
 def _deviates(window: Window, ground: Ground, allowed: Tensor) -> tuple[Tensor, Tensor]:
     """Which rows and which columns of a window hold a cell that is not the ground."""
-    around = ground.over(window.box(window.spots[0]))  # spots that share a window hide the same ground
+    around = ground.over(
+        window.box(window.spots[0]), window.spots[0].group
+    )  # spots that share a window hide the same ground
     found = ~((window.tensor - around).abs_().amax((0, 1)) <= allowed)
     return found.any(1), found.any(0)
 
@@ -69,7 +71,7 @@ def _extent(flags: list[bool]) -> slice:
 def _trim_ground(ground: Ground, near_rows: list[bool], near_cols: list[bool]) -> Ground:
     keep_rows, rows = _joined(ground.rows, near_rows)
     keep_cols, cols = _joined(ground.cols, near_cols)
-    return Ground(take(take(ground.tensor, 2, keep_rows), 3, keep_cols), rows, cols)
+    return Ground(take(take(ground.tensor, 2, keep_rows), 3, keep_cols), rows, cols, ground.each)
 
 
 def _middle(axis: Axis) -> int:

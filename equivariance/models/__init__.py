@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from equivariance.boundary import CONVS
 from equivariance.errors import UserError
-from equivariance.models.boundary import CONVS
 from equivariance.models.classifier import Classifier, FeatureMap
 from equivariance.models.trunk import Trunk, trunk
 from equivariance.models.weights import load_checkpoint, load_pretrained, read_checkpoint

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from equivariance.boundary import RULES, bounded, unwrap
 from equivariance.errors import UserError
-from equivariance.models.boundary import RULES, bounded, unwrap
 from equivariance.models.trunk import Trunk
 
 # What torch says of a kernel or padding that an image cannot hold.

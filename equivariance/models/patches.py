@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equivariance.models.boundary import RULES, Bounded, bounded, unwrap
+from equivariance.boundary import RULES, Bounded, bounded, unwrap
 from equivariance.models.classifier import Classifier
 
 
@@ -144,7 +144,7 @@ def _like(maps: Tensor, content: Tensor) -> Tensor:
     if not isinstance(maps, Bounded):
         return content
     background = None if maps.background is None else torch.zeros_like(maps.background)
-    return Bounded(content, maps.passage, maps.start, maps.total_stride, background)
+    return maps.like(content, background)
 
 
 def _distinct(rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equivariance.canvas import axes
-from equivariance.canvas.axes import BEYOND, OUTSIDE, Kernel
+from equivariance.canvas.axes import BEYOND, OUTSIDE
+from equivariance.ops import Kernel
 
 AXES = st.lists(st.integers(1, 12), min_size=1, max_size=5).map(tuple)
 KERNELS = st.builds(
@@ -17,13 +18,14 @@ KERNELS = st.builds(
     dilation=st.integers(1, 3),
     before=st.integers(0, 20),
     after=st.integers(0, 20),
-    extra=st.integers(0, 2),
+    ceil=st.booleans(),
 )
 
 
 def sights(axis, kernel):
     """The labels under each tap, output by output."""
-    row = [OUTSIDE] * kernel.before + axes.runs(axis).tolist() + [OUTSIDE] * kernel.after + [BEYOND] * kernel.extra
+    row = [OUTSIDE] * kernel.before + axes.runs(axis).tolist() + [OUTSIDE] * kernel.after
+    row += [BEYOND] * axes.ceil_extra(sum(axis), kernel)
     starts = range(0, len(row) - kernel.span + 1, kernel.stride)
     return [tuple(row[s + kernel.dilation * t] for t in range(kernel.size)) for s in starts]
 
@@ -31,7 +33,7 @@ def sights(axis, kernel):
 @given(AXES, KERNELS)
 def test_slide_shows_every_output_once_and_in_order(axis, kernel):
     wanted = sights(axis, kernel)
-    assert max(kernel.outputs(sum(axis)), 0) == len(wanted)
+    assert max(axes.output_count(sum(axis), kernel), 0) == len(wanted)
     if not wanted:
         return
     slid = axes.slide(axis, kernel)
@@ -52,20 +54,20 @@ def test_a_slid_axis_does_not_grow_with_its_length():
 
 
 @given(AXES, KERNELS, st.data())
-def test_reach_misses_no_output_that_sees_the_stretch(axis, kernel, data):
+def test_no_output_is_missed_that_sees_the_stretch(axis, kernel, data):
     length = sum(axis)
-    outputs = kernel.outputs(length)
+    outputs = axes.output_count(length, kernel)
     if outputs < 1:
         return
     start = data.draw(st.integers(0, length - 1))
     stop = data.draw(st.integers(start + 1, length))
-    reach = axes.reach(start, stop, length, kernel)
+    seen = axes.affected(start, stop, length, kernel)
     taps = np.arange(outputs)[:, None] * kernel.stride - kernel.before + kernel.dilation * np.arange(kernel.size)
     seeing = np.flatnonzero(((taps >= start) & (taps < stop)).any(1))
-    assert 0 <= reach.lo < reach.hi <= outputs
-    assert all(reach.lo <= o < reach.hi for o in seeing)
-    assert reach.first == taps[reach.lo].min()
-    assert reach.last == taps[reach.hi - 1].max() + 1
+    assert 0 <= seen.lo < seen.hi <= outputs
+    assert all(seen.lo <= o < seen.hi for o in seeing)
+    assert seen.first == taps[seen.lo].min()
+    assert seen.last == taps[seen.hi - 1].max() + 1
 
 
 @given(AXES, st.data())
@@ -96,11 +98,10 @@ def test_refine_is_common_to_all(axis, data):
 @given(st.integers(3, 40), st.integers(1, 4), st.integers(1, 5), st.booleans(), st.booleans())
 def test_ceil_mode_and_divisors_are_those_of_pytorch(length, size, stride, ceil, include):
     padding = size // 2
-    kernel = Kernel(size, stride, 1, padding, padding)
-    kernel = Kernel(size, stride, 1, padding, padding, axes.ceil_extra(length, kernel) if ceil else 0)
+    kernel = Kernel(size, stride, 1, padding, padding, ceil)
     x = torch.rand(1, 1, 1, length, dtype=torch.float64)
     wanted = F.avg_pool2d(x, (1, size), (1, stride), (0, padding), ceil, include).flatten()
-    assert len(wanted) == kernel.outputs(length)
-    row = F.pad(x, (padding, padding + kernel.extra)).flatten()
+    assert len(wanted) == axes.output_count(length, kernel)
+    row = F.pad(x, (padding, padding + axes.ceil_extra(length, kernel))).flatten()
     sums = torch.stack([row[i * stride : i * stride + size].sum() for i in range(len(wanted))])
     assert torch.allclose(sums / torch.tensor(axes.taps(length, kernel, include)), wanted, atol=1e-14)

@@ -45,7 +45,7 @@ def test_counting_leaves_the_network_alone():
 
 def test_counting_refuses_what_running_refuses():
     with pytest.raises(CanvasUnsupported):
-        cost(nn.GroupNorm(1, 3), scene().canvas())
+        cost(nn.Unfold(3), scene().canvas())
 
 
 def test_calls_count_where_there_is_little_to_compute():

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from equivariance.models.boundary import RULES, Bounded, bounded, unwrap
+from equivariance.boundary import RULES, Bounded, bounded, unwrap
 from equivariance.models.trunk import Trunk, trunk
 
 LIBRARY = {"bagnet33": "equivariance", "efficientnet-lite0": "efficientnet_lite"}

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from equivariance.boundary import RULES, bounded
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
-from equivariance.models.boundary import RULES, bounded
 from equivariance.models.trunk import trunk
 from tests.models.networks import network, shift_normalisation
 

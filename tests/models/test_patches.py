@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from equivariance.boundary import CONVS
 from equivariance.data.red_green import boxes, labels, paint
 from equivariance.data.rook import images as rooks
-from equivariance.models.boundary import CONVS
 from equivariance.models.controlled import controlled
 from equivariance.models.patches import OncePerPatch, patches
 

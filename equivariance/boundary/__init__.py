@@ -13,13 +13,14 @@ outputs there are, and what lies outside the map. Shortcuts and concatenations t
 | circular, reflect, replicate | as many as published, every kernel padded to its centre | the map, continued |
 | partial | as published, every kernel padded to its centre | ignored: sums are scaled by the share inside |
 
-Reading order: rules (geometry and what lies outside) · bounded (the tensor) · ops, pooling (what operations do).
+Reading order: rules (geometry, what lies outside) · bounded (the tensor) · sliding, meanings (of descriptions).
 Source: Kayhan & van Gemert 2020, section 3; partial: Liu et al. 2018 (arXiv 1811.11718); unbounded: this project.
 """
 
-from equivariance.models.boundary import pooling as pooling
-from equivariance.models.boundary.bounded import Bounded, bounded, unwrap
-from equivariance.models.boundary.rules import RULES
+from equivariance.boundary import meanings as meanings  # these two register what each description means
+from equivariance.boundary import sliding as sliding
+from equivariance.boundary.bounded import Bounded, bounded, unwrap
+from equivariance.boundary.rules import RULES
 
 CONVS = ("same", *RULES)
 

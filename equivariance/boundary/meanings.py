@@ -1,0 +1,147 @@
+"""What each description means on a bounded map, but for sliding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from equivariance.boundary.bounded import Bounded, Place
+from equivariance.errors import UserError
+from equivariance.ops import Crop, Normalise, Pad, Pixelwise, Pool, Unknown, Upsample
+
+
+@Bounded.means(Pixelwise)
+def pixelwise(op: Pixelwise, *maps: Bounded) -> Any:
+    """The maps over one extent; the place stays, and the background is treated alike."""
+    if op.varying:
+        raise Unknown(None, "with a tensor that differs from pixel to pixel")
+    contents, place = _aligned(maps)
+    operands = [values for values, _ in op.per_image]
+    found = op.apply(*contents, *operands)
+    behind = _behind(op, maps, operands)
+    results = [
+        Bounded(content, form, maps[0].passage, place, None if ground is None else form.close(ground))
+        for content, form, ground in zip(found if op.several else (found,), op.outputs, behind, strict=True)
+    ]
+    if op.several:
+        return tuple(results)
+    same = results[0].content is maps[0].content and results[0].form == maps[0].form
+    return maps[0] if same else results[0]
+
+
+def _behind(op: Pixelwise, maps: tuple[Bounded, ...], operands: list[Tensor]) -> list[Tensor | None]:
+    """The backgrounds of the results, as their layouts say."""
+    grounds = [m.form.open(m.background) for m in maps if m.background is not None]
+    if not grounds:
+        return [None] * len(op.outputs)
+    dim, images = maps[0].form.batch, max(m.background.shape[0] for m in maps if m.background is not None)
+    shapes = [[images if d == dim else -1 for d in range(g.dim())] for g in grounds]
+    found = op.apply(*(g.expand(shape) for g, shape in zip(grounds, shapes, strict=True)), *operands)
+    return list(found) if op.several else [found]
+
+
+def _aligned(maps: tuple[Bounded, ...]) -> tuple[list[Tensor], Place]:
+    """The maps' contents over one extent, and where that lies.
+
+    The extent is the union of theirs where maps grow, their intersection where they shrink, and theirs where all are
+    equal.
+
+    Raises: UserError: explicit padding is pending, strides or published extents differ.
+    """
+    first, conv = maps[0], maps[0].rule.name
+    if len(maps) == 1:
+        return [first.content], first.place
+    if any(any(pair) for m in maps for pair in m.place.margins):
+        raise UserError(f"conv={conv}: the network adds or joins maps right after padding them")
+    if any(m.total_stride != first.total_stride for m in maps):
+        raise UserError(f"conv={conv}: two branches of the network meet at different strides; use conv=same")
+    if all(m.start == first.start and m.end == first.end for m in maps):
+        return [m.content for m in maps], first.place
+    if first.rule.joins == "equal":
+        raise UserError(f"conv={conv}: two branches of the network differ in size; use full or valid")
+    outer, inner = (min, max) if first.rule.joins == "union" else (max, min)
+    start = tuple(outer(each) for each in zip(*(m.start for m in maps), strict=True))
+    end = tuple(inner(each) for each in zip(*(m.end for m in maps), strict=True))
+    if any(a >= b for a, b in zip(start, end, strict=True)):
+        raise UserError(f"conv={conv}: the image is too small for this network")
+    return [m.over(start, end) for m in maps], Place(start, first.total_stride, first.place.margins)
+
+
+@Bounded.means(Pad)
+def pad(op: Pad, input: Bounded) -> Bounded:
+    """Explicit padding counts as the next layer's own: zeros, or what no maximum takes before a max pooling."""
+    lowest = op.value == -torch.inf
+    if op.mode != "constant" or (op.value and not lowest) or min(min(pair) for pair in op.sides) < 0:
+        raise Unknown(f"padding by {op.mode} {op.value or ''}".rstrip(), "only zeros are known there")
+    if any(any(pair) for pair in input.place.margins) and input.place.lowest != lowest:
+        raise Unknown("padding by two values")
+    margins = tuple((a + c, b + d) for (a, b), (c, d) in zip(input.place.margins, op.sides, strict=True))
+    place = Place(input.start, input.total_stride, margins, lowest)
+    return Bounded(input.content, input.form, input.passage, place, input.background)
+
+
+@Bounded.means(Crop)
+def crop(op: Crop, input: Bounded) -> Bounded:
+    """Crops at the end of an axis, as published shortcuts make them."""
+    if any(first or step != 1 for first, _, step in op.parts):
+        raise Unknown("a slice that crops at the top or left, or leaves pixels out")
+    cut = any(end < side for (_, end, _), side in zip(op.parts, input.sides, strict=True))
+    if cut and input.rule.outputs == "touching":
+        raise Unknown("a slice that crops the map", "which then loses what it grew by")
+    ends = dict(zip(input.form.space, (end for _, end, _ in op.parts), strict=True))
+    content = input.content[tuple(slice(0, ends.get(d)) for d in range(input.form.ndim))]
+    return Bounded(content, input.form, input.passage, input.place, input.background)
+
+
+@Bounded.means(Upsample)
+def upsample(op: Upsample, input: Bounded) -> Bounded:
+    """Each entry repeated; the finer grid is that of the layers that had this stride before."""
+    _no_margins(input, "upsamples")
+    start, strides = [], []
+    for axis, factor in enumerate(op.factors):
+        coarse = input.total_stride[axis]
+        fine, rest = divmod(coarse, factor)
+        if rest or (fine != 1 and (axis, fine) not in input.passage.phases):
+            raise Unknown(None, f"to a stride of {coarse}/{factor}, which no layer before has")
+        offset, rest = divmod(input.passage.at(axis, coarse) - input.passage.at(axis, fine), fine)
+        if rest:
+            raise UserError(f"conv={input.rule.name}: an upsampled map lies out of phase with its stride {fine}")
+        start.append(input.start[axis] * factor + offset)
+        strides.append(fine)
+    content = F.interpolate(input.content, scale_factor=tuple(float(f) for f in op.factors))
+    return input.like(content, input.background, start=tuple(start), total_stride=tuple(strides))
+
+
+@Bounded.means(Normalise)
+def batch_norm(op: Normalise, input: Bounded) -> Bounded:
+    """Batch normalisation by the statistics of the map as it is.
+
+    For `unbounded` they are over the map and one ring of background, whose normalised value is the background's: the
+    same population wherever the picture lies.
+    """
+    if input.background is None:
+        return input.like(op.apply(input.content), None)
+    around = tuple(a - 1 for a in input.start), tuple(b + 1 for b in input.end)
+    ringed = op.apply(input.over(*around))
+    axes = len(input.form.space)
+    corner = ringed[(slice(None), slice(None), *(slice(0, 1),) * axes)]
+    corner = corner.dense() if hasattr(corner, "dense") else corner
+    inner = ringed[(slice(None), slice(None), *(slice(1, -1),) * axes)]
+    return input.like(inner, corner[: len(input.background)])
+
+
+@Bounded.means(Pool)
+def pool(op: Pool, input: Bounded) -> Tensor:
+    """A statistic of the map as it is; ends it. Bins know their place, so there may be one alone."""
+    _no_margins(input, "pools")
+    if any(count != 1 for count in op.bins):
+        raise Unknown(None, "its bins know where they lie; pool over the whole map")
+    return op.apply(input.content)
+
+
+def _no_margins(input: Bounded, what: str) -> None:
+    if any(any(pair) for pair in input.place.margins):
+        raise UserError(f"conv={input.rule.name}: the network {what} maps right after padding them")

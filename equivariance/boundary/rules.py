@@ -1,0 +1,133 @@
+"""What a convolution type says: which outputs there are along an axis, and what lies outside the map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from equivariance.ops import Kernel, Layout
+
+Outputs = Literal["touching", "inside", "published"]
+Sides = Sequence[tuple[int, int]]  # before and after each axis of space
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A convolution type other than `same`.
+
+    Args:
+        name: as in the config.
+        outputs: `touching` (kernel overlaps the map), `inside` (kernel within it), or `published` (as many as the
+            network's own padding gives; a kernel that it does not pad, and that is larger than its stride, is padded
+            to its centre).
+        outside: what pads a map.
+        pools: `outputs` for pooling.
+    """
+
+    name: str
+    outputs: Outputs
+    outside: Literal["zero", "background", "circular", "reflect", "replicate", "ignored"]
+    pools: Outputs
+
+    @property
+    def joins(self) -> str:
+        """How the extents of a sum's parts combine: `union`, `intersection`, or `equal`."""
+        return {"touching": "union", "inside": "intersection", "published": "equal"}[self.outputs]
+
+
+RULES = {
+    rule.name: rule
+    for rule in (
+        Rule("valid", "inside", "zero", "inside"),
+        Rule("full", "touching", "zero", "touching"),
+        # The authors' full ResNets leave their pooling unpadded.
+        Rule("full, pools inside", "touching", "zero", "inside"),
+        Rule("unbounded", "touching", "background", "touching"),
+        Rule("circular", "published", "circular", "published"),
+        Rule("reflect", "published", "reflect", "published"),
+        Rule("replicate", "published", "replicate", "published"),
+        Rule("partial", "published", "ignored", "published"),
+    )
+}
+
+
+def centred(kernel: Kernel) -> Kernel:
+    """Padded to its centre where the network does not pad it and it is larger than its stride."""
+    if kernel.before or kernel.after or kernel.size <= kernel.stride:
+        return kernel
+    before = kernel.reach // 2
+    return replace(kernel, before=before, after=kernel.reach - before)
+
+
+def wished_phase(kernel: Kernel, outputs: Outputs, start: int) -> int:
+    """Offset of output 0 within its stride at which the first output just touches, or lies inside, the map.
+
+    A strided layer is free to choose it; the authors' choice for full convolution is padding k - 1.
+    """
+    if outputs == "published":
+        return 0
+    return (start + kernel.before - (kernel.reach if outputs == "touching" else 0)) % kernel.stride
+
+
+def extent(kernel: Kernel, outputs: Outputs, start: int, size: int, phase: int) -> tuple[int, int, int]:
+    """Padding before and after an axis, and the first output's index; negative padding crops.
+
+    Args:
+        kernel: as published; its padding before says where the index grid lies.
+        outputs: see `Rule`.
+        start: index of the axis's first entry.
+        size: entries of the axis.
+        phase: offset of output 0 in input entries.
+    """
+    if outputs == "published":
+        room = size + kernel.before + kernel.after - kernel.span
+        first, last = 0, room // kernel.stride
+        if kernel.ceil and room % kernel.stride and (last + 1) * kernel.stride < size + kernel.before:
+            last += 1
+    else:
+        slack = kernel.reach if outputs == "touching" else 0
+        first = -((phase + slack - start - kernel.before) // kernel.stride)
+        last = (start + size - 1 + kernel.before - phase - kernel.reach + slack) // kernel.stride
+    tap = kernel.stride * first - kernel.before + phase  # where the first output's first tap lies
+    end = tap + kernel.stride * (last - first) + kernel.reach
+    return start - tap, end - (start + size - 1), first
+
+
+def padded(content: Tensor, form: Layout, background: Tensor | None, sides: Sides, outside: str) -> Tensor:
+    """A map continued beyond its edges.
+
+    Args:
+        content: the map as `form` says, a plain tensor or another reader's.
+        form: how it lies.
+        background: [1 or N, C, 1, ...] for outside=background, else None.
+        sides: before and after each axis; negative numbers crop.
+        outside: see `Rule`; `ignored` pads with zeros here, and `lowest` with what no maximum takes.
+    """
+    if not any(any(pair) for pair in sides):
+        return content
+    if outside == "lowest":
+        return F.pad(content, _amounts(form, sides), value=-torch.inf)
+    if outside in ("circular", "reflect", "replicate"):  # first grown, then cropped: a wrap is of the whole map
+        grown = [(max(a, 0), max(b, 0)) for a, b in sides]
+        cut = [(min(a, 0), min(b, 0)) for a, b in sides]
+        if any(any(pair) for pair in grown):
+            content = form.open(F.pad(form.close(content), _amounts(Layout.plain(1, len(sides)), grown), mode=outside))
+        return F.pad(content, _amounts(form, cut)) if any(any(pair) for pair in cut) else content
+    amounts = _amounts(form, sides)
+    if background is None:
+        return F.pad(content, amounts)
+    one = tuple(slice(0, 1) if d in form.channel_dims else slice(None) for d in range(form.ndim))
+    nothing = content[one].nan_to_num(0.0, 0.0, 0.0) * 0
+    beyond = F.pad(nothing, amounts, value=1.0)  # 1 where the background is, 0 on the map
+    return F.pad(content, amounts) + beyond * form.open(background)
+
+
+def _amounts(form: Layout, sides: Sides) -> list[int]:
+    """What torch.nn.functional.pad takes: the last dimension first."""
+    of = dict(zip(form.space, sides, strict=True))
+    return [n for d in range(form.ndim - 1, min(form.space) - 1, -1) for n in of.get(d, (0, 0))]

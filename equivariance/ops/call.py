@@ -1,0 +1,127 @@
+"""From a torch call to its description."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from torch import Tensor
+
+from equivariance.ops.descriptions import Answer, Call, Description, Unknown
+from equivariance.ops.map import Map
+
+Function = Callable[..., Any]
+Reader = Callable[..., "Description | Reading | None"]
+
+_READERS: dict[Function, Reader] = {}
+
+
+class Reading:
+    """A description and what else a reader of a function found.
+
+    Args:
+        description: what the call is.
+        alias: whether the result may share memory with the first map.
+    """
+
+    def __init__(self, description: Description, alias: bool = False) -> None:
+        self.description, self.alias = description, alias
+
+
+def reads(*functions: Any) -> Callable[[Reader], Reader]:
+    """Registers what describes these torch functions: given the function itself, then its arguments.
+
+    A name stands for every function of that name in torch, torch.Tensor and torch.nn.functional.
+    """
+
+    def register(reader: Reader) -> Reader:
+        for function in functions:
+            for found in _named(function) if isinstance(function, str) else (function,):
+                _READERS[found] = reader
+        return reader
+
+    return register
+
+
+def _named(name: str) -> list[Function]:
+    import torch
+
+    homes = (torch, Tensor, torch.nn.functional, torch._C._nn)
+    return [getattr(home, name) for home in homes if hasattr(home, name)]
+
+
+def describe(func: Function, args: Sequence[Any], kwargs: dict[str, Any], maps: tuple[Map, ...]) -> Call:
+    """What a call is.
+
+    Args:
+        func: the torch function, as `__torch_function__` gets it.
+        args: its arguments.
+        kwargs: its keyword arguments.
+        maps: the maps among them.
+
+    Raises:
+        Unknown: it has no description.
+    """
+    from equivariance.ops.pixels import elementwise
+
+    name = op_name(func)
+    if kwargs.get("out") is not None:
+        raise Unknown(f"{name} with out=")
+    reader = _READERS.get(func)
+    if reader is None:
+        return elementwise(func, args, kwargs, maps)
+    try:
+        bound = _signature(reader).bind(func, *args, **kwargs)
+    except TypeError as error:
+        raise Unknown(f"{name} called so ({error})") from None
+    found = reader(*bound.args, **bound.kwargs)
+    if found is None:
+        raise Unknown(name)
+    if not isinstance(found, Reading):
+        found = Reading(found)
+    return Call(name, found.description, maps, alias=found.alias)
+
+
+def answer(value: Any) -> Answer:
+    """A call that is composed of others, already made."""
+    return Answer(value)
+
+
+def maps_among(values: Iterable[Any]) -> tuple[Map, ...]:
+    """The maps among arguments, also those in lists, each once."""
+    found: dict[int, Map] = {}
+    for value in values:
+        for part in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(part, Map):
+                found[id(part)] = part
+    return tuple(found.values())
+
+
+def applied(func: Function, args: Sequence[Any], kwargs: dict[str, Any], variable: Sequence[Tensor]) -> Function:
+    """The same call with other tensors in the place of the variable ones."""
+    slots = {id(tensor): i for i, tensor in enumerate(variable)}
+
+    def run(*tensors: Tensor) -> Any:
+        def put(value: Any) -> Any:
+            if isinstance(value, (tuple, list)):
+                return type(value)(put(v) for v in value) if type(value) in (tuple, list) else value
+            return tensors[slots[id(value)]] if id(value) in slots else value
+
+        return func(*(put(a) for a in args), **{k: put(v) for k, v in kwargs.items()})
+
+    return run
+
+
+@lru_cache(4096)
+def _signature(function: Function) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def op_name(func: Function) -> str:
+    """A torch function's name as a user writes it."""
+    name = getattr(func, "__name__", None) or repr(func)
+    if name in ("__get__", "__set__"):
+        return f"Tensor.{getattr(getattr(func, '__self__', None), '__name__', 'attribute')}"
+    return str(name)

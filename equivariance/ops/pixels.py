@@ -1,0 +1,263 @@
+"""Functions of each pixel by itself: activations, arithmetic, casts, and what mixes the channels of a pixel."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from equivariance.ops.call import Function, applied, op_name, reads
+from equivariance.ops.descriptions import Answer, Call, Pixelwise, Unknown
+from equivariance.ops.layout import Layout
+from equivariance.ops.map import Map
+
+# Pointwise functions to which aten gives no tag, most of them because they are composed of others.
+_UNTAGGED = """
+    absolute arctan clip copy divide fill floor_divide hardswish log_sigmoid logsigmoid multiply negative
+    ones_like softsign subtract tanhshrink true_divide zero zeros_like full_like _threshold threshold
+"""
+_CASTS = "bfloat16 clone contiguous cpu cuda detach double float half to type type_as"
+_DUNDERS = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "invert": "bitwise_not"}
+
+
+def elementwise(func: Function, args: Sequence[Any], kwargs: dict[str, Any], maps: tuple[Map, ...]) -> Call:
+    """A call of a pointwise function, in place or not; aten's tags say which functions are.
+
+    Raises:
+        Unknown: it is not pointwise, or what it meets differs from pixel to pixel in a way no map lies.
+    """
+    name = op_name(func)
+    base, in_place = _base(name)
+    if base in _CASTS.split() and len(maps) == 1:
+        apply = applied(func, args, kwargs, maps[:1])
+        return Call(name, Pixelwise(apply, (maps[0].form,)), maps[:1], alias=base != "clone")
+    if not _pointwise(base):
+        raise Unknown(name)
+    func, args, kwargs, in_place = _out_of_place(func, base, args, kwargs, in_place)
+    operands = [t for t in _tensors(args, kwargs) if not isinstance(t, Map) and t.dim()]
+    form = _form(name, maps, operands)
+    per_image, varying = _partners(name, form, maps[0].images, operands)
+    variable = (*maps, *(t for t, _ in per_image))
+    description = Pixelwise(applied(func, args, kwargs, variable), (form,), False, per_image, varying)
+    target = args[0] if in_place else None
+    into = target if isinstance(target, Tensor) and not isinstance(target, Map) else None
+    return Call(name, description, maps, in_place and into is None, into)
+
+
+def _base(name: str) -> tuple[str, bool]:
+    """The plain name of a function, and whether it works in place."""
+    if name.startswith("__") and name.endswith("__"):
+        inner = name[2:-2]
+        for prefix, in_place in (("", False), ("r", False), ("i", True)):
+            if inner.startswith(prefix):
+                plain = _DUNDERS.get(inner[len(prefix) :], inner[len(prefix) :])
+                if _pointwise(plain):
+                    return plain, in_place
+        return inner, False
+    return (name[:-1], True) if name.endswith("_") else (name, False)
+
+
+@lru_cache(1024)
+def _pointwise(name: str) -> bool:
+    if name in _UNTAGGED.split():
+        return True
+    packet = getattr(torch.ops.aten, name, None)
+    tags = [getattr(packet, overload).tags for overload in packet.overloads()] if packet is not None else []
+    random = any(torch.Tag.nondeterministic_seeded in each for each in tags)
+    return not random and any(torch.Tag.pointwise in each for each in tags)
+
+
+def _out_of_place(
+    func: Function, base: str, args: Sequence[Any], kwargs: dict[str, Any], in_place: bool
+) -> tuple[Function, Sequence[Any], dict[str, Any], bool]:
+    """The same call that leaves its argument alone, and whether the call itself did not."""
+    at = _inplace_argument(func)
+    if at is not None:
+        inplace = bool(kwargs.get("inplace", len(args) > at and args[at]))
+        args = [*args[:at], *args[at + 1 :]] if len(args) > at else args
+        return func, args, {k: v for k, v in kwargs.items() if k != "inplace"}, inplace
+    if not in_place:
+        return func, args, kwargs, False
+    for home in (torch, F, Tensor):
+        if found := getattr(home, base, None):
+            return found, args, kwargs, True
+    return (lambda t, *rest, **named: func(t.clone(), *rest, **named)), args, kwargs, True
+
+
+@lru_cache(1024)
+def _inplace_argument(func: Function) -> int | None:
+    """Where a python function takes `inplace`; None for builtins, which take none."""
+    try:
+        names = list(inspect.signature(func).parameters)
+    except (TypeError, ValueError):
+        return None
+    return names.index("inplace") if "inplace" in names else None
+
+
+def _tensors(args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
+    return [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+
+
+def _form(name: str, maps: tuple[Map, ...], operands: Sequence[Tensor]) -> Layout:
+    """The layout of the maps and ordinary tensors broadcast together.
+
+    Raises:
+        Unknown: the maps lie differently, or a tensor has more dimensions than they.
+    """
+    form = max((m.form for m in maps), key=lambda f: f.ndim)
+    shapes = []
+    for other in maps:
+        shift = form.ndim - other.form.ndim
+        if (other.form.batch + shift, *(s + shift for s in other.form.space)) != (form.batch, *form.space):
+            raise Unknown(f"{name} of maps that lie differently")
+        shapes.append(other.form.channel_shape())
+    for tensor in operands:
+        if tensor.dim() > form.ndim:
+            raise Unknown(f"{name} of a map and a tensor of {list(tensor.shape)}")
+        lead = form.ndim - tensor.dim()
+        shape = [1 if d + lead in (form.batch, *form.space) else n for d, n in enumerate(tensor.shape)]
+        shapes.append(tuple(shape))
+    shape = torch.broadcast_shapes(*shapes)
+    return form.resized({d: shape[d] for d in form.channel_dims})
+
+
+def _partners(
+    name: str, form: Layout, images: int, operands: Sequence[Tensor]
+) -> tuple[tuple[tuple[Tensor, int], ...], bool]:
+    """The operands that differ from image to image, and whether any differs from pixel to pixel.
+
+    A dimension that is expanded (stride 0) is the same throughout.
+    """
+    per_image, varying = [], False
+    for tensor in operands:
+        lead = form.ndim - tensor.dim()
+        alone = [n == 1 or s == 0 for n, s in zip(tensor.shape, tensor.stride(), strict=True)]
+        shifted = {d: d - lead for d in (form.batch, *form.space) if d >= lead}
+        if any(d in shifted and not alone[shifted[d]] for d in form.space):
+            varying = True
+        elif form.batch in shifted and tensor.shape[shifted[form.batch]] > 1:
+            if tensor.shape[shifted[form.batch]] != images:
+                raise Unknown(f"{name} of {images} images and a tensor of {list(tensor.shape)}")
+            per_image.append((tensor, shifted[form.batch]))
+    return tuple(per_image), varying
+
+
+def channelwise(func: Function, input: Map, dims: Sequence[int], form: Layout, *args: Any, **kwargs: Any) -> Pixelwise:
+    """A function along channel dimensions.
+
+    Args:
+        func: the function.
+        input: the map.
+        dims: the dimensions it mixes.
+        form: the layout of its result.
+        args: what follows the map in the call.
+        kwargs: its keywords.
+
+    Raises:
+        Unknown: one of the dimensions is not a channel dimension.
+    """
+    named = [d % input.form.ndim for d in dims]
+    if any(d in input.form.space for d in named):
+        raise Unknown(f"{op_name(func)} over dimensions {sorted(named)}", "it would mix pixels")
+    if input.form.batch in named:
+        raise Unknown(f"{op_name(func)} over dimensions {sorted(named)}", "it would mix images")
+    return Pixelwise(lambda t: func(t, *args, **kwargs), (form,))
+
+
+@reads("dropout", F.dropout1d, F.dropout2d, F.dropout3d, "alpha_dropout", "feature_alpha_dropout", "feature_dropout")
+def dropout(func: Function, input: Map, p: float = 0.5, training: bool = True, inplace: bool = False) -> Answer:
+    """Dropout that is off is the map itself."""
+    if training and p:
+        raise Unknown("dropout in training mode", "its noise differs from cell to cell")
+    return Answer(input)
+
+
+@reads("softmax", "log_softmax")
+def softmax(func: Function, input: Map, dim: Any = None, *args: Any, **kwargs: Any) -> Pixelwise | None:
+    """Over channels."""
+    return None if dim is None else channelwise(func, input, [dim], input.form, dim, *args, **kwargs)
+
+
+@reads(F.glu)
+def glu(func: Function, input: Map, dim: int = -1) -> Pixelwise:
+    """Halves the channels."""
+    dim = dim % input.form.ndim
+    sizes = dict(zip(input.form.channel_dims, input.form.channels, strict=True))
+    form = input.form.resized({dim: sizes.get(dim, 0) // 2})
+    return channelwise(func, input, [dim], form, dim)
+
+
+@reads("prelu")
+def prelu(func: Function, input: Map, weight: Tensor) -> Pixelwise:
+    """A slope for each entry of the second dimension, where that is a channel."""
+    return channelwise(func, input, [1] if weight.numel() > 1 else [], input.form, weight)
+
+
+@reads(F.linear)
+def linear(func: Function, input: Map, weight: Tensor, bias: Tensor | None = None) -> Pixelwise:
+    """The last dimension, where that is a channel."""
+    last = input.form.ndim - 1
+    return channelwise(func, input, [last], input.form.resized({last: weight.shape[0]}), weight, bias)
+
+
+@reads("layer_norm")
+def layer_norm(func: Function, input: Map, normalized_shape: Sequence[int], *args: Any, **kwargs: Any) -> Pixelwise:
+    """Over the last dimensions, where those are channels."""
+    return _over_last(func, input, normalized_shape, *args, **kwargs)
+
+
+@reads("rms_norm")
+def rms_norm(func: Function, input: Map, normalized_shape: Sequence[int], *args: Any, **kwargs: Any) -> Pixelwise:
+    """Over the last dimensions, where those are channels."""
+    return _over_last(func, input, normalized_shape, *args, **kwargs)
+
+
+def _over_last(func: Function, input: Map, shape: Sequence[int], *args: Any, **kwargs: Any) -> Pixelwise:
+    dims = range(input.form.ndim - len(shape), input.form.ndim)
+    if any(d in input.form.space for d in dims):
+        raise Unknown(f"{op_name(func)} over {list(shape)}", "its statistics would mix pixels")
+    return channelwise(func, input, dims, input.form, shape, *args, **kwargs)
+
+
+@reads("cumsum")
+def cumsum(func: Function, input: Map, dim: int, **kwargs: Any) -> Pixelwise:
+    """Along channels."""
+    return channelwise(func, input, [dim], input.form, dim, **kwargs)
+
+
+@reads("flip")
+def flip(func: Function, input: Map, *dims: Any, **named: Any) -> Pixelwise:
+    """Along channels."""
+    dims = flat(named.get("dims", dims))
+    return channelwise(func, input, dims, input.form, dims)
+
+
+@reads("roll")
+def roll(func: Function, input: Map, shifts: Any, dims: Any = ()) -> Pixelwise:
+    """Along channels."""
+    named = flat(dims) or range(input.form.ndim)
+    return channelwise(func, input, named, input.form, shifts, dims)
+
+
+@reads("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor")
+def fresh(func: Function, input: Map, *args: Any, **kwargs: Any) -> Answer:
+    """An ordinary tensor that has nothing of the map but its type."""
+    return Answer(func(torch.empty(0, dtype=input.dtype, device=input.device), *args, **kwargs))
+
+
+@reads("expand_as")
+def expand_as(func: Function, input: Tensor, other: Tensor) -> Answer | None:
+    """An ordinary tensor, expanded to the shape of a map."""
+    return None if isinstance(input, Map) else Answer(input.expand(other.shape))
+
+
+def flat(dims: Any) -> tuple[int, ...]:
+    """Dimensions given one by one, or as one list."""
+    if isinstance(dims, int):
+        return (dims,)
+    return tuple(dims[0]) if len(dims) == 1 and not isinstance(dims[0], int) else tuple(dims)

@@ -1,0 +1,25 @@
+"""Which module of a network a call comes from, for messages."""
+
+import inspect
+from collections.abc import Iterator
+
+from torch import nn
+
+
+def calling_module() -> str:
+    """The innermost nn.Module whose forward is running, by its path in the outermost one and its class."""
+    running = list(_running_modules())
+    if not running:
+        return "no module"
+    inner, outer = running[0], running[-1]
+    path = next((name for name, module in outer.named_modules() if module is inner), "")
+    return f"{path} ({type(inner).__name__})" if path else type(inner).__name__
+
+
+def _running_modules() -> Iterator[nn.Module]:
+    frame = inspect.currentframe()
+    while frame is not None:
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, nn.Module):
+            yield owner
+        frame = frame.f_back
