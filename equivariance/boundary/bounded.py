@@ -121,7 +121,7 @@ class Bounded(Map):
         """The content."""
         return [self.content]
 
-    def take(self, other: Any) -> None:
+    def adopt(self, other: Any) -> None:
         """Takes over another map's content, in its own dtype."""
         self.content = other.content.to(self.content.dtype)
         self.form, self.place, self.background = other.form, other.place, other.background
@@ -151,7 +151,7 @@ class Bounded(Map):
         background = self.background
         if background is not None:  # the operation on an endless constant
             endless = background.expand(-1, -1, *(kernel.span for kernel in kernels))
-            background = apply(endless)[(..., *(slice(0, 1),) * len(kernels))]
+            background = apply(endless)[(slice(None), slice(None), *(slice(0, 1),) * len(kernels))]
         place = Place(
             tuple(first for _, _, first in found),
             tuple(s * kernel.stride for s, kernel in zip(self.total_stride, kernels, strict=True)),

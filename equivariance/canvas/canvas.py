@@ -118,7 +118,7 @@ class Canvas(Map):
 
     # -- what the vocabulary asks of a reader
 
-    def take(self, other: Tensor) -> None:
+    def adopt(self, other: Tensor) -> None:
         """Takes over the content of another canvas, or of an ordinary tensor, in its own dtype."""
         other = other if isinstance(other, Canvas) else self.wrapping(self.form.close(other))
         same = other.map(lambda t: t.to(self.dtype))

@@ -1,7 +1,7 @@
 """One vocabulary of operations: what a torch call *is*, for every reader of a network.
 
 `describe` turns a call (function, arguments, keywords) into a `Call`: a description and the maps it is about. Three
-readers give descriptions a meaning and parse nothing themselves: `canvas` (values), `boundary` (place), `reach` (sight).
+readers give descriptions a meaning and parse nothing: `canvas` (values), `boundary` (place), `reach` (sight).
 Reading order: layout · descriptions · call (finding the maps) · then one file per family of torch functions.
 """
 

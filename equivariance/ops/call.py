@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
-from equivariance.ops.descriptions import Answer, Call, Description, Unknown
+from equivariance.ops.descriptions import Call, Description, Unknown
 from equivariance.ops.map import Map
 
 Function = Callable[..., Any]
 Reader = Callable[..., "Description | Reading | None"]
+
+R = TypeVar("R", bound=Reader)
 
 _READERS: dict[Function, Reader] = {}
 
@@ -30,13 +32,13 @@ class Reading:
         self.description, self.alias = description, alias
 
 
-def reads(*functions: Any) -> Callable[[Reader], Reader]:
+def reads(*functions: Any) -> Callable[[R], R]:
     """Registers what describes these torch functions: given the function itself, then its arguments.
 
     A name stands for every function of that name in torch, torch.Tensor and torch.nn.functional.
     """
 
-    def register(reader: Reader) -> Reader:
+    def register(reader: R) -> R:
         for function in functions:
             for found in _named(function) if isinstance(function, str) else (function,):
                 _READERS[found] = reader
@@ -82,11 +84,6 @@ def describe(func: Function, args: Sequence[Any], kwargs: dict[str, Any], maps: 
     if not isinstance(found, Reading):
         found = Reading(found)
     return Call(name, found.description, maps, alias=found.alias)
-
-
-def answer(value: Any) -> Answer:
-    """A call that is composed of others, already made."""
-    return Answer(value)
 
 
 def maps_among(values: Iterable[Any]) -> tuple[Map, ...]:

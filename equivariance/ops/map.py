@@ -32,8 +32,8 @@ QUESTIONS: set[Callable[..., Any]] = {
 class Map(Tensor):
     """Shape, dtype and device of what is stood for; every call goes to its meaning or is refused.
 
-    A reader of networks is a subclass that registers a function for each description that `means` something to it: it is
-    given the description and the maps. A description without one is refused.
+    A reader of networks is a subclass that registers a function for each description that `means` something to it: the
+    function is given the description and the maps. A description without one is refused.
 
     Attributes:
         form: how the map lies in the tensor that this stands for.
@@ -83,7 +83,7 @@ class Map(Tensor):
         """The tensors behind it."""
         return []
 
-    def take(self, other: Any) -> None:
+    def adopt(self, other: Any) -> None:
         """Takes over another map's content."""
         raise NotImplementedError
 
@@ -124,7 +124,7 @@ class Map(Tensor):
             raise ValueError(f"an in-place op would turn {list(self.shape)} into {list(other.shape)}")
         if any(found is not None and found is not self for found in (relative() for relative in self._kin)):
             raise self.refusal("an in-place op on a map that shares memory with another one in use", None)
-        self.take(other)
+        self.adopt(other)
         return self
 
     def viewed_as(self, view: Any) -> Any:

@@ -42,7 +42,7 @@ class Reach(Map):
         self.form, self.sights, self.pools = form, sights, pools
         return self
 
-    def take(self, other: Any) -> None:
+    def adopt(self, other: Any) -> None:
         """Takes over another map's content."""
         self.form, self.sights, self.pools = other.form, other.sights, other.pools
 
@@ -61,19 +61,19 @@ class Summary(Tensor):
     """Numbers for each image that depend on all of some maps: what a network makes of a global pool.
 
     Args:
-        values: a tensor on the meta device, for its shape.
+        shown: a tensor on the meta device, for its shape.
         pools: the maps they depend on.
     """
 
-    values: Tensor
+    shown: Tensor
     pools: Pools
 
     @staticmethod
-    def __new__(cls: type[Summary], values: Tensor, pools: Pools) -> Summary:
-        """Stands for `values`."""
-        size, strides = values.shape, values.stride()
-        self = Tensor._make_wrapper_subclass(cls, size, strides=strides, dtype=values.dtype, device=values.device)
-        self.values, self.pools = values, pools
+    def __new__(cls: type[Summary], shown: Tensor, pools: Pools) -> Summary:
+        """Stands for `shown`."""
+        size, strides = shown.shape, shown.stride()
+        self = Tensor._make_wrapper_subclass(cls, size, strides=strides, dtype=shown.dtype, device=shown.device)
+        self.shown, self.pools = shown, pools
         return self
 
     @classmethod
@@ -103,7 +103,7 @@ def _meta(values: Iterable[Any]) -> list[Any]:
     found: list[Any] = []
     for value in values:
         if isinstance(value, Summary):
-            found.append(value.values)
+            found.append(value.shown)
         elif isinstance(value, Tensor):
             found.append(value.to("meta"))
         else:

@@ -9,7 +9,7 @@ from equivariance.errors import UserError
 from equivariance.ops import Kernel
 
 
-class Unseen(UserError):
+class Unseen(UserError):  # noqa: N818 - the name says what it is
     """What an operation sees is not known, so nothing can be certified."""
 
 
