@@ -99,10 +99,23 @@ def test_there_is_something_to_check():
     assert len(below("sweeps")) > 5
 
 
-@pytest.mark.parametrize("path", below("equivariance/canvas"), ids=relative)
-def test_the_canvas_imports_torch_and_numpy_only(path):
-    foreign = {n for n in imported(path) if n.partition(".")[0] not in STDLIB | {"torch", "numpy"}}
-    assert {n for n in foreign if not n.startswith("equivariance.canvas")} == set()
+READERS = ("canvas", "boundary", "reach")
+
+
+@pytest.mark.parametrize("room", ["ops", *READERS])
+def test_readers_stand_on_the_vocabulary_and_on_no_other_reader(room):
+    allowed = (f"equivariance.{room}", "equivariance.ops", *(["equivariance.errors"] if room != "ops" else []))
+    for path in below(f"equivariance/{room}"):
+        foreign = {n for n in imported(path) if n.partition(".")[0] not in STDLIB | {"torch", "numpy"}}
+        assert {n for n in foreign if not n.startswith(allowed)} == set(), relative(path)
+
+
+@pytest.mark.parametrize("room", READERS)
+def test_readers_parse_no_torch_functions(room):
+    """What a call is, the vocabulary says; a reader that asked for a function's name would say it again."""
+    for path in below(f"equivariance/{room}"):
+        assert "__torch_function__" not in path.read_text() or path.name == "reach.py", relative(path)
+        assert "__name__" not in path.read_text() or path.name == "canvas.py", relative(path)
 
 
 def test_the_check_for_imports_resolves_relative_ones():

@@ -8,9 +8,9 @@ from typing import Any
 import torch.nn.functional as F
 
 from equivariance.ops.call import Function, reads
+from equivariance.ops.channels import channelwise
 from equivariance.ops.descriptions import Pad, Pixelwise, Unknown, Upsample
 from equivariance.ops.map import Map
-from equivariance.ops.pixels import channelwise
 
 
 @reads("pad")

@@ -147,101 +147,12 @@ def _partners(
     return tuple(per_image), varying
 
 
-def channelwise(func: Function, input: Map, dims: Sequence[int], form: Layout, *args: Any, **kwargs: Any) -> Pixelwise:
-    """A function along channel dimensions.
-
-    Args:
-        func: the function.
-        input: the map.
-        dims: the dimensions it mixes.
-        form: the layout of its result.
-        args: what follows the map in the call.
-        kwargs: its keywords.
-
-    Raises:
-        Unknown: one of the dimensions is not a channel dimension.
-    """
-    named = [d % input.form.ndim for d in dims]
-    if any(d in input.form.space for d in named):
-        raise Unknown(f"{op_name(func)} over dimensions {sorted(named)}", "it would mix pixels")
-    if input.form.batch in named:
-        raise Unknown(f"{op_name(func)} over dimensions {sorted(named)}", "it would mix images")
-    return Pixelwise(lambda t: func(t, *args, **kwargs), (form,))
-
-
 @reads("dropout", F.dropout1d, F.dropout2d, F.dropout3d, "alpha_dropout", "feature_alpha_dropout", "feature_dropout")
 def dropout(func: Function, input: Map, p: float = 0.5, training: bool = True, inplace: bool = False) -> Answer:
     """Dropout that is off is the map itself."""
     if training and p:
         raise Unknown("dropout in training mode", "its noise differs from cell to cell")
     return Answer(input)
-
-
-@reads("softmax", "log_softmax")
-def softmax(func: Function, input: Map, dim: Any = None, *args: Any, **kwargs: Any) -> Pixelwise | None:
-    """Over channels."""
-    return None if dim is None else channelwise(func, input, [dim], input.form, dim, *args, **kwargs)
-
-
-@reads(F.glu)
-def glu(func: Function, input: Map, dim: int = -1) -> Pixelwise:
-    """Halves the channels."""
-    dim = dim % input.form.ndim
-    sizes = dict(zip(input.form.channel_dims, input.form.channels, strict=True))
-    form = input.form.resized({dim: sizes.get(dim, 0) // 2})
-    return channelwise(func, input, [dim], form, dim)
-
-
-@reads("prelu")
-def prelu(func: Function, input: Map, weight: Tensor) -> Pixelwise:
-    """A slope for each entry of the second dimension, where that is a channel."""
-    return channelwise(func, input, [1] if weight.numel() > 1 else [], input.form, weight)
-
-
-@reads(F.linear)
-def linear(func: Function, input: Map, weight: Tensor, bias: Tensor | None = None) -> Pixelwise:
-    """The last dimension, where that is a channel."""
-    last = input.form.ndim - 1
-    return channelwise(func, input, [last], input.form.resized({last: weight.shape[0]}), weight, bias)
-
-
-@reads("layer_norm")
-def layer_norm(func: Function, input: Map, normalized_shape: Sequence[int], *args: Any, **kwargs: Any) -> Pixelwise:
-    """Over the last dimensions, where those are channels."""
-    return _over_last(func, input, normalized_shape, *args, **kwargs)
-
-
-@reads("rms_norm")
-def rms_norm(func: Function, input: Map, normalized_shape: Sequence[int], *args: Any, **kwargs: Any) -> Pixelwise:
-    """Over the last dimensions, where those are channels."""
-    return _over_last(func, input, normalized_shape, *args, **kwargs)
-
-
-def _over_last(func: Function, input: Map, shape: Sequence[int], *args: Any, **kwargs: Any) -> Pixelwise:
-    dims = range(input.form.ndim - len(shape), input.form.ndim)
-    if any(d in input.form.space for d in dims):
-        raise Unknown(f"{op_name(func)} over {list(shape)}", "its statistics would mix pixels")
-    return channelwise(func, input, dims, input.form, shape, *args, **kwargs)
-
-
-@reads("cumsum")
-def cumsum(func: Function, input: Map, dim: int, **kwargs: Any) -> Pixelwise:
-    """Along channels."""
-    return channelwise(func, input, [dim], input.form, dim, **kwargs)
-
-
-@reads("flip")
-def flip(func: Function, input: Map, *dims: Any, **named: Any) -> Pixelwise:
-    """Along channels."""
-    dims = flat(named.get("dims", dims))
-    return channelwise(func, input, dims, input.form, dims)
-
-
-@reads("roll")
-def roll(func: Function, input: Map, shifts: Any, dims: Any = ()) -> Pixelwise:
-    """Along channels."""
-    named = flat(dims) or range(input.form.ndim)
-    return channelwise(func, input, named, input.form, shifts, dims)
 
 
 @reads("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor")
@@ -254,10 +165,3 @@ def fresh(func: Function, input: Map, *args: Any, **kwargs: Any) -> Answer:
 def expand_as(func: Function, input: Tensor, other: Tensor) -> Answer | None:
     """An ordinary tensor, expanded to the shape of a map."""
     return None if isinstance(input, Map) else Answer(input.expand(other.shape))
-
-
-def flat(dims: Any) -> tuple[int, ...]:
-    """Dimensions given one by one, or as one list."""
-    if isinstance(dims, int):
-        return (dims,)
-    return tuple(dims[0]) if len(dims) == 1 and not isinstance(dims[0], int) else tuple(dims)

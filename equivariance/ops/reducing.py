@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from equivariance.ops.call import Function, op_name, reads
+from equivariance.ops.channels import channelwise, flat
 from equivariance.ops.descriptions import Answer, Normalise, Pixelwise, Pool, Unknown
 from equivariance.ops.map import Map
-from equivariance.ops.pixels import channelwise, flat
 
 
 @reads("mean", "sum")

@@ -1,0 +1,44 @@
+"""Maps side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from equivariance.ops.call import Function, op_name, reads
+from equivariance.ops.channels import channelwise
+from equivariance.ops.descriptions import Pixelwise, Unknown
+from equivariance.ops.layout import Layout
+from equivariance.ops.map import Map
+
+
+@reads("cat", "concat", "concatenate")
+def cat(func: Function, tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Pixelwise:
+    """Maps side by side along channels."""
+    return _together(func, tensors, dim if axis is None else axis, None)
+
+
+@reads("stack")
+def stack(func: Function, tensors: Sequence[Tensor], dim: int = 0) -> Pixelwise:
+    """Maps along a new channel dimension."""
+    first = next(t for t in tensors if isinstance(t, Map))
+    return _together(func, tensors, dim, first.form.with_new(dim % (first.form.ndim + 1), len(tensors)))
+
+
+def _together(func: Function, tensors: Sequence[Tensor], dim: int, form: Layout | None) -> Pixelwise:
+    maps = list({id(t): t for t in tensors if isinstance(t, Map)}.values())
+    first = maps[0].form
+    if form is None:
+        dim = dim % first.ndim
+        channelwise(func, maps[0], [dim], first)
+        form = first.resized({dim: sum(t.shape[dim] for t in tensors)})
+    if any((m.form.batch, m.form.space, m.form.ndim) != (first.batch, first.space, first.ndim) for m in maps):
+        raise Unknown(f"{op_name(func)} of maps that lie differently")
+    order = [next((i for i, m in enumerate(maps) if m is t), t) for t in tensors]
+
+    def apply(*parts: Tensor) -> Tensor:
+        return func([parts[i] if isinstance(i, int) else i for i in order], dim)
+
+    plain = len(maps) == len(tensors) and form.is_plain and dim == 1
+    return Pixelwise(apply, (form,), varying=any(not isinstance(t, Map) for t in tensors), joins=plain)
