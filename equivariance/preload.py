@@ -3,6 +3,4 @@
 No CUDA call may happen here: a process that has started CUDA cannot be forked.
 """
 
-from equivariance.models._vision import torchvision_module
-
-torchvision_module()
+import torchvision as torchvision

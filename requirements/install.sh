@@ -16,3 +16,4 @@ for folder in $("$python" -m pip config get global.find-links 2>/dev/null || pri
 done
 VIRTUAL_ENV=$venv "$venv/bin/uv" pip install --quiet -c "$lock" -b "$lock" "$@" \
     || "$python" -m pip install --quiet --disable-pip-version-check -c "$lock" "$@"
+"$python" "$(dirname "$0")/torchvision_operators.py"

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.errors import UserError, reason
-from equivariance.models._vision import torchvision_module
 from equivariance.models.bagnet import bagnet33
 
 # Children with which a classification network leaves its feature map; what precedes the first of them is the trunk.
@@ -85,7 +84,8 @@ def _own(name: str) -> Trunk:
 
 
 def _torchvision(name: str) -> Trunk:
-    models = torchvision_module().models
+    from torchvision import models
+
     known = models.list_models(module=models)
     if name not in known:
         raise UserError(f"arch.name={name}: not a torchvision network; allowed: {', '.join(known)}")
@@ -100,7 +100,6 @@ def _torchvision(name: str) -> Trunk:
 
 def _timm(name: str) -> Trunk:
     try:
-        torchvision_module()  # timm imports torchvision, which may need its repair first
         import timm
     except ImportError as error:
         raise UserError("arch.library=timm: timm is not installed; pip install 'equivariance[timm]'") from error

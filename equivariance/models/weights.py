@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.errors import UserError, printable, reason
-from equivariance.models._vision import torchvision_module
 from equivariance.models.checkpoint import State, read, under_one_prefix
 
 # Brendel & Bethge's own file; the eight digits in its name are the start of its SHA-256, which the download checks.
@@ -107,7 +106,9 @@ def _bagnet(name: str) -> tuple[str, Callable[[], State]]:
 
 
 def _torchvision(name: str) -> tuple[str, Callable[[], State]]:
-    enum = torchvision_module().models.get_model_weights(name)
+    from torchvision import models
+
+    enum = models.get_model_weights(name)
     if not len(enum):
         raise UserError(f"arch.name={name}: torchvision publishes no weights; use init.checkpoint=FILE")
     # The first set is the one of the original recipe, which the paper's networks used.

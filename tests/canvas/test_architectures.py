@@ -121,10 +121,10 @@ def test_the_batch_may_mix_sharing_and_lone_pictures():
 
 @pytest.mark.parametrize("border", [0, 32])
 def test_vgg_with_its_seven_by_seven_pool_and_classifier(border):
-    from equivariance.models._vision import torchvision_module
+    from torchvision.models import vgg11_bn
 
     torch.manual_seed(0)
-    net, x = torchvision_module().models.vgg11_bn(num_classes=5).double().eval(), scene(border, n=1)
+    net, x = vgg11_bn(num_classes=5).double().eval(), scene(border, n=1)
     with torch.inference_mode():
         assert relative_error(net(x.canvas()), net(x.painted())) < 1e-10
 

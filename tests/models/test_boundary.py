@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torchvision.models import resnet
 
 from equivariance.boundary import Bounded, unwrap
 from equivariance.errors import UserError
-from equivariance.models._vision import torchvision_module
 from equivariance.models.classifier import Classifier
 from equivariance.models.trunk import Trunk
 from tests.models.networks import apart, full, network, picture_at, pooled, shift_normalisation
@@ -77,7 +77,7 @@ class TestBranches:
     @pytest.mark.parametrize("size", [(8, 8), (9, 9), (8, 9), (11, 14)])
     def test_a_basic_block_pads_its_shortcut_as_the_authors_do(self, size):
         """Released ResNets: both 3x3 pad by 2; the identity by 2; a strided 1x1 shortcut sees its input padded by 3."""
-        block_of = torchvision_module().models.resnet.BasicBlock
+        block_of = resnet.BasicBlock
         image = normal(1, 4, *size)
         plain, strided = block_of(4, 4), block_of(4, 8, 2, nn.Conv2d(4, 8, 1, 2, bias=False))
         for block in (plain.double().eval(), strided.double().eval()):
