@@ -57,7 +57,7 @@ def test_a_torn_feature_file_is_made_anew(config, workdir):
     assert experiments.run(config(*SMALL, "init=frozen-random")).metrics == first.metrics
 
 
-def test_a_network_without_a_canvas_form_runs_dense_and_says_so(config, workdir):
+def test_a_small_network_with_gates_runs_dense_where_that_is_cheaper_and_says_so(config, workdir):
     choices = ("arch=torchvision", "arch.name=mobilenet_v3_small", "init=frozen-random", "optim=probe")
     assert experiments.run(config(*SMALL[:-1], *choices)).notes["engine"] == "dense"
 
