@@ -3,4 +3,6 @@
 No CUDA call may happen here: a process that has started CUDA cannot be forked.
 """
 
-import torchvision as torchvision
+from importlib import import_module
+
+import_module("torchvision")
