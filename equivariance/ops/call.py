@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -75,10 +74,10 @@ def describe(func: Function, args: Sequence[Any], kwargs: dict[str, Any], maps: 
     if reader is None:
         return elementwise(func, args, kwargs, maps)
     try:
-        bound = _signature(reader).bind(func, *args, **kwargs)
-    except TypeError as error:
-        raise Unknown(f"{name} called so ({error})") from None
-    found = reader(*bound.args, **bound.kwargs)
+        found = reader(func, *args, **kwargs)
+    except TypeError:
+        _check_arguments(reader, name, func, *args, **kwargs)
+        raise
     if found is None:
         raise Unknown(name)
     if not isinstance(found, Reading):
@@ -111,9 +110,12 @@ def applied(func: Function, args: Sequence[Any], kwargs: dict[str, Any], variabl
     return run
 
 
-@lru_cache(4096)
-def _signature(function: Function) -> inspect.Signature:
-    return inspect.signature(function)
+def _check_arguments(reader: Reader, name: str, *args: Any, **kwargs: Any) -> None:
+    """Raises Unknown where the reader does not take them."""
+    try:
+        inspect.signature(reader).bind(*args, **kwargs)
+    except TypeError as error:
+        raise Unknown(f"{name} called so ({error})") from None
 
 
 def op_name(func: Function) -> str:

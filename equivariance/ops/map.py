@@ -111,7 +111,8 @@ class Map(Tensor):
     @property
     def sides(self) -> tuple[int, ...]:
         """Entries of the map along each axis of space."""
-        return tuple(self.shape[dim] for dim in self.form.space)
+        shape = self.shape
+        return tuple(shape[dim] for dim in self.form.space)
 
     def become(self, other: Any) -> Map:
         """Takes over another map's content: what an in-place call does.
@@ -152,8 +153,9 @@ class Map(Tensor):
             with DisableTorchFunctionSubclass():
                 return func(*args, **kwargs)
         maps = maps_among((*args, *kwargs.values()))
-        for each in maps:
-            each.refuse_foreign()
+        if torch.is_grad_enabled():
+            for each in maps:
+                each.refuse_foreign()
         try:
             return _interpret(describe(func, args, kwargs, maps))
         except d.Unknown as unknown:

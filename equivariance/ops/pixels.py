@@ -122,7 +122,7 @@ def _form(name: str, maps: tuple[Map, ...], operands: Sequence[Tensor]) -> Layou
         lead = form.ndim - tensor.dim()
         shape = [1 if d + lead in (form.batch, *form.space) else n for d, n in enumerate(tensor.shape)]
         shapes.append(tuple(shape))
-    shape = torch.broadcast_shapes(*shapes)
+    shape = shapes[0] if len(set(shapes)) == 1 else torch.broadcast_shapes(*shapes)
     return form.resized({d: shape[d] for d in form.channel_dims})
 
 

@@ -50,9 +50,11 @@ class Reach(Map):
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """As for every map; a pooled number that takes part is noted, wherever it stands."""
         found = super().__torch_function__(func, types, args, kwargs)
+        if Summary not in types:
+            return found
         pools = pools_among((args, list((kwargs or {}).values())))
         for each in found if isinstance(found, tuple) else (found,):
-            if pools and isinstance(each, Reach | Summary):
+            if isinstance(each, Reach | Summary):
                 each.pools |= pools
         return found
 
