@@ -120,8 +120,7 @@ def _form(name: str, maps: tuple[Map, ...], operands: Sequence[Tensor]) -> Layou
         if tensor.dim() > form.ndim:
             raise Unknown(f"{name} of a map and a tensor of {list(tensor.shape)}")
         lead = form.ndim - tensor.dim()
-        shape = [1 if d + lead in (form.batch, *form.space) else n for d, n in enumerate(tensor.shape)]
-        shapes.append(tuple(shape))
+        shapes.append(tuple(1 if d + lead in (form.batch, *form.space) else n for d, n in enumerate(tensor.shape)))
     shape = shapes[0] if len(set(shapes)) == 1 else torch.broadcast_shapes(*shapes)
     return form.resized({d: shape[d] for d in form.channel_dims})
 
