@@ -1,3 +1,20 @@
 """Sweeps that ask whether a convolutional network can tell absolute position, and what removes the leak."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from equivariance.library import certified_border as certified_border
+    from equivariance.library import place as place
+    from equivariance.library import receptive_field as receptive_field
+    from equivariance.library import with_conv as with_conv
+
 __version__ = "0.1.0"
+__all__ = ["certified_border", "place", "receptive_field", "with_conv"]
+
+
+def __getattr__(name: str) -> Any:
+    """The library's functions, loaded with torch when they are first asked for."""
+    if name in __all__:
+        return getattr(import_module("equivariance.library"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,23 +12,24 @@ from torch import nn
 from equivariance.bayes import red_green_ceiling as red_green_ceiling
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
-from equivariance.reach import Sight, reach
+from equivariance.reach import Reach, Sight, reach
 
 
-def certified(network: nn.Module, task: Quadrant, edgeless: bool = False) -> bool:
+def certified(network: nn.Module, task: Quadrant, edgeless: bool = False, channels: int = 3) -> bool:
     """Whether no weights let this network tell the two classes apart.
 
     Args:
-        network: maps images [N, 3, H, W] to the feature map that is pooled globally.
+        network: maps images [N, channels, H, W] to the feature map that is pooled globally, or pools it itself.
         task: the geometry of the images.
         edgeless: the network continues every layer by its response to the endless background, so no unit sees an edge.
+        channels: of the images.
     Returns: True if provably not; False if some unit sees picture and edge at once, the places differ in phase, or the
         network has an operation whose reach is not known. A pool over all of space inside the network (a gate) must be
         certain too: equal statistics make equal gates.
     Source: Kayhan & van Gemert 2020, section 3.1 (leak below the receptive field), made exact here.
     """
     try:
-        found = reach(network, task.side, task.side)
+        found = reach(network, task.side, task.side, channels=channels)
     except UserError:  # an operation whose reach is not known, or too small an image: no proof
         return False
     shift = task.canvas - task.picture
@@ -38,7 +39,7 @@ def certified(network: nn.Module, task: Quadrant, edgeless: bool = False) -> boo
         and all(
             edgeless or _clear(sight, task.corner(label), task.corner(label) + task.picture - 1) for label in (0, 1)
         )
-        for sights in (found.sights, *found.pools)
+        for sights in found.pooled
         for sight in sights
     )
 
@@ -51,7 +52,7 @@ def _clear(sight: Sight, first: int, last: int) -> bool:
 
 
 def smallest_certified_border(
-    network: nn.Module, task: Quadrant, limit: int = 65_536, edgeless: bool = False
+    network: nn.Module, task: Quadrant, limit: int = 65_536, edgeless: bool = False, channels: int = 3
 ) -> int | None:
     """The border from which on the classes are provably indistinguishable.
 
@@ -60,11 +61,12 @@ def smallest_certified_border(
         task: the geometry; its own border is ignored.
         limit: borders above it are not tried.
         edgeless: as in `certified`.
+        channels: as in `certified`.
     Returns: The smallest border in pixels above which all are certified; None if there is none (places out of phase).
     """
 
     def at(border: int) -> bool:
-        return certified(network, Quadrant(task.picture, task.canvas, border, task.background), edgeless)
+        return certified(network, Quadrant(task.picture, task.canvas, border, task.background), edgeless, channels)
 
     if not at(limit):
         return None
@@ -75,17 +77,20 @@ def smallest_certified_border(
     # Near the threshold the picture's phase decides, so a certified border can have uncertified ones above it; that
     # pattern repeats with the stride while the distance to the edge grows, so a few strides further all are certified.
     large = task.canvas + 2 * limit  # any that every layer fits on
-    found = reach(network, large, large)
-    stride = max(sight.period for sights in (found.sights, *found.pools) for sight in sights)
+    found = reach(network, large, large, channels=channels)
+    stride = max(sight.period for sights in found.pooled for sight in sights)
     return 1 + max((b for b in range(high, high + 3 * stride) if not at(b)), default=high - 1)
 
 
-def receptive_field(network: nn.Module, side: int = 4096) -> tuple[int, int]:
+def receptive_field(network: nn.Module, side: int = 4096, channels: int = 3) -> tuple[int, int]:
     """Receptive field and total stride of a network's last feature map, in pixels.
 
     Args:
-        network: maps images to a feature map.
+        network: maps images to a feature map, or pools it globally.
         side: pixels a side of the image it is computed on; any size the network accepts gives the same.
+        channels: of the images.
+    Raises: UserError: an operation whose reach is not known.
     """
-    sight = reach(network, side, side).sights[0]
-    return sight.field, sight.stride
+    found = reach(network, side, side, channels=channels)
+    last = found.sights if isinstance(found, Reach) else max(found.pooled, key=lambda sights: sights[0].field)
+    return last[0].field, last[0].stride

@@ -42,6 +42,11 @@ class Reach(Map):
         self.form, self.sights, self.pools = form, sights, pools
         return self
 
+    @property
+    def pooled(self) -> Pools:
+        """All maps whose statistics a global pool of this one tells: itself, and those that take part in it."""
+        return self.pools | {self.sights}
+
     def adopt(self, other: Any) -> None:
         """Takes over another map's content."""
         self.form, self.sights, self.pools = other.form, other.sights, other.pools
@@ -77,6 +82,11 @@ class Summary(Tensor):
         self = Tensor._make_wrapper_subclass(cls, size, strides=strides, dtype=shown.dtype, device=shown.device)
         self.shown, self.pools = shown, pools
         return self
+
+    @property
+    def pooled(self) -> Pools:
+        """The maps whose statistics it tells."""
+        return self.pools
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -130,19 +140,20 @@ def pools_among(values: Iterable[Any]) -> Pools:
     return found
 
 
-def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach:
+def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary:
     """What the units of a network's feature map see of an image.
 
     Args:
-        network: maps images [N, channels, *sides] to a feature map; or to another reader's map of one.
+        network: maps images [N, channels, *sides] to a feature map, or another reader's map of one; or to what it makes
+            of global pools.
         sides: pixels along each axis of space.
         channels: of the images.
-    Returns: The feature map.
+    Returns: The feature map, or the summary of those that were pooled.
     Raises: Unseen: the network uses an operation whose reach is not known, or ends in no map.
     Source: the usual recursion, field += (kernel - 1) * stride so far; Kayhan & van Gemert 2020, section 3.1.
     """
     found = network(Reach(Layout.plain(channels, len(sides)), tuple(Sight(side) for side in sides)))
     found = getattr(found, "content", found)
-    if not isinstance(found, Reach):
-        raise Unseen("the network ends in no feature map; no certificate for it")
+    if not isinstance(found, Reach | Summary):
+        raise Unseen(f"the network ends in a {type(found).__name__}, in no feature map; no certificate for it")
     return found
