@@ -51,26 +51,25 @@ def receptive_field(model: nn.Module, channels: int = 3) -> ReceptiveField:
 def certified_border(model: nn.Module, picture: int = 56, canvas: int = 120, channels: int = 3) -> int | None:
     """The border from which on a network provably cannot tell two places of a picture apart, whatever its weights.
 
-    The places are the upper left and the bottom right of a canvas with that border of empty pixels on each side. Not for:
-    a network that pools into bins or flattens its map, which knows places by construction.
+    The places are the upper left and the bottom right of a canvas with that border of empty pixels on each side. Not
+    for: a network that pools into bins or flattens its map, which knows places by construction.
 
     Args:
         model: as in `receptive_field`; of `with_conv`, too.
         picture: pixels a side.
         canvas: pixels a side, without the border; canvas - picture is how far the places are apart.
         channels: of the images.
-    Returns: Pixels; None where there is no such border: places out of phase with the stride, or an operation whose reach
-        is not known (`receptive_field` names it).
+    Returns: Pixels; None where there is no such border: places out of phase with the stride, or an operation whose
+        reach is not known (`receptive_field` names it).
     Source: Kayhan & van Gemert 2020, section 3.1, made exact.
 
     >>> from torchvision.models import resnet18
     >>> certified_border(resnet18()), certified_border(with_conv(resnet18(), "unbounded"))
     (433, 0)
     """
-    edgeless = isinstance(model, FeatureMap) and model.conv == "unbounded"
-    network = (
-        FeatureMap(model.trunk, "full") if edgeless else model
-    )  # grows alike, only that nothing lies beyond an edge
+    network, edgeless = model, False
+    if isinstance(model, FeatureMap) and model.conv == "unbounded":  # grows like full, and nothing lies beyond an edge
+        network, edgeless = FeatureMap(model.trunk, "full"), True
     task = Quadrant(picture, canvas, 0, (0.0, 0.0, 0.0))
     with _evaluating(model):
         return theory.smallest_certified_border(network, task, edgeless=edgeless, channels=channels)

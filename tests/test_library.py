@@ -22,9 +22,7 @@ def test_importing_the_package_does_not_import_torch():
     import subprocess
     import sys
 
-    code = (
-        "import sys, equivariance; assert 'torch' not in sys.modules; equivariance.place; assert 'torch' in sys.modules"
-    )
+    code = "import sys, equivariance; assert 'torch' not in sys.modules; equivariance.place"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

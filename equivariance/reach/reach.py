@@ -155,5 +155,5 @@ def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary
     found = network(Reach(Layout.plain(channels, len(sides)), tuple(Sight(side) for side in sides)))
     found = getattr(found, "content", found)
     if not isinstance(found, Reach | Summary):
-        raise Unseen(f"the network ends in a {type(found).__name__}, in no feature map; no certificate for it")
+        raise Unseen("the network ends in no feature map; no certificate for it")
     return found
