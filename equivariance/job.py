@@ -59,6 +59,7 @@ def compute(config: Config, fingerprints: dict[str, str], record: Record, report
             "edition": EDITION,
         },
         "metrics": result.metrics,
+        "right": result.right,
         "notes": result.notes,
         "sweep": config.tracking.sweep,
         "version": release(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -53,12 +53,14 @@ class Score:
         loss: mean cross-entropy, in nats.
         margin: mean of the own class's score minus the best other's.
         n: examples.
+        right: bool [n], which of them are told right.
     """
 
     accuracy: float
     loss: float
     margin: float
     n: int
+    right: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool), compare=False)
 
 
 def score(logits: Tensor, labels: Tensor) -> Score:
@@ -70,8 +72,9 @@ def score(logits: Tensor, labels: Tensor) -> Score:
     own = logits.gather(1, labels[:, None]).squeeze(1)
     others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
     # A tie goes to the lower class, as argmax has it: identical inputs of two classes then score exactly one half.
-    accuracy = (logits.argmax(1) == labels).double().mean().item()
-    return Score(accuracy, F.cross_entropy(logits, labels).item(), (own - others).mean().item(), len(labels))
+    right = logits.argmax(1) == labels
+    loss, margin = F.cross_entropy(logits, labels).item(), (own - others).mean().item()
+    return Score(right.double().mean().item(), loss, margin, len(labels), right)
 
 
 def evaluate(model: nn.Module, examples: Examples, batch: int) -> Score:

@@ -77,8 +77,10 @@ def artefact(module: ModuleType, options: argparse.Namespace, mirror: Mirror) ->
     sync(options.runs, mirror, module.EXPERIMENT)
     frame = mirror.read(module.EXPERIMENT)
     if len(frame):  # the store may hold runs of other folders, and of directories that are gone
-        here = {record.identity for record, _ in records.finished(options.runs, module.EXPERIMENT)}
+        finished = records.finished(options.runs, module.EXPERIMENT)
+        here = {record.identity: result.get("right") for record, result in finished}
         frame = frame[frame["tags.identity"].isin(here)]
+        frame = frame.assign(right=frame["tags.identity"].map(here))
     frame = _with(frame, [f"metrics.{name}" for name in module.NEEDS])
     if not len(frame):
         print(f"no runs yet; for example: {module.COMMAND}", file=sys.stderr)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 COLOURS = {"scratch": "#0072B2", "frozen-random": "#D55E00", "frozen-pretrained": "#009E73"}
 STYLES: dict[str, Any] = {"same": "-", "full": "--"}
 OTHER = ":"
+SHADE = "#EAF2EA"
 # One a convolution type, the same in every figure that has several (Okabe & Ito).
 CONV_COLOURS = {
     "valid": "#E69F00",
@@ -27,64 +28,78 @@ CONV_COLOURS = {
 
 
 def border_panels(table: pandas.DataFrame, chance: float = 50.0) -> Figure:
-    """Accuracy against border, a panel an architecture, with intervals and the published values.
+    """Accuracy against border, a panel an architecture, with intervals, certified borders and the published values.
 
     Args:
-        table: columns arch, init, conv, border, settings (a line each), n, accuracy_mean, low, high, published.
+        table: columns arch, init, conv, border, settings (a line each), n, accuracy_mean, low, high, over, certified,
+            published.
         chance: accuracy of guessing, in percent.
     """
     from matplotlib.figure import Figure
 
     panels = list(dict.fromkeys(table["arch"]))
-    figure = Figure(figsize=(max(5.0, 3.4 * len(panels) + 0.8), 4.2), layout="constrained")
+    figure = Figure(figsize=(max(6.4, 3.4 * len(panels) + 0.8), 4.4), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     places = {border: x for x, border in enumerate(sorted(table["border"].unique()))}
-    convs = list(dict.fromkeys(table["conv"]))
     columns = list(table.columns)
     settings = columns[columns.index("border") + 1 : columns.index("n")]
     for axis, arch in zip(axes, panels, strict=True):
         rows = table[table["arch"] == arch]
         for (init, conv, *_), line in rows.groupby(["init", "conv", *settings], sort=False):
-            _line(axis, line.sort_values("border"), places, COLOURS.get(init, "#666666"), STYLES.get(conv, OTHER))
+            _line(axis, line.sort_values("border"), places, *_look(table, init, conv))
+        _shade(axis, rows, places)
         axis.axhline(chance, color="#999999", linewidth=0.8, zorder=0)
-        axis.set(title=arch, xlabel="border (pixels)", ylim=(40, 103))
+        axis.set(title=_title(table, arch), xlabel="border (pixels)", ylim=(chance - 13, 103))
+        axis.set_xlim(-0.4, len(places) - 0.6)
         axis.set_xticks(list(places.values()), [str(b) for b in places])
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("test accuracy (%)")
-    _legend(figure, list(dict.fromkeys(table["init"])), convs, bool(table["published"].notna().any()))
+    _legend(figure, table)
     return figure
 
 
+def _look(table: pandas.DataFrame, init: str, conv: str) -> tuple[str, Any]:
+    """Colour and line style: colours tell initialisations or, where there is but one, convolution types."""
+    colour = COLOURS.get(init) if table["init"].nunique() > 1 else CONV_COLOURS.get(conv)
+    return colour or "#666666", STYLES.get(conv, OTHER)
+
+
+def _title(table: pandas.DataFrame, arch: str) -> str:
+    return arch if table["init"].nunique() > 1 else f"{arch}, {table['init'].iloc[0]}"
+
+
 def _line(axis: Axes, line: pandas.DataFrame, places: dict[int, int], colour: str, style: Any) -> None:
-    """One network: a line, its interval, and hollow circles where the paper has a value."""
+    """One network: a line, its interval where there is one, and hollow circles where the paper has a value."""
     x = [places[b] for b in line["border"]]
-    mean = line["accuracy_mean"]
-    axis.plot(x, mean, style, color=colour, marker="o", markersize=3.5, linewidth=1.6)
-    axis.errorbar(x, mean, [mean - line["low"], line["high"] - mean], color=colour, alpha=0.3, linestyle="none")
-    axis.plot(x, line["published"], "o", color=colour, markersize=8, markerfacecolor="none", linestyle="none")
+    axis.fill_between(x, line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
+    axis.plot(x, line["accuracy_mean"], style, color=colour, marker="o", markersize=3.5, linewidth=1.6)
+    axis.plot(x, line["published"], "o", color=colour, markersize=9, markerfacecolor="none", linestyle="none")
 
 
-def _legend(figure: Figure, inits: list[str], convs: list[str], published: bool) -> None:
+def _shade(axis: Axes, rows: pandas.DataFrame, places: dict[int, int]) -> None:
+    """The borders at which theory proves every value shown."""
+    for border, certified in rows.groupby("border")["certified"].all().items():
+        if certified:
+            x = places[int(str(border))]
+            axis.axvspan(x - 0.5, x + 0.5, color=SHADE, linewidth=0, zorder=-1)
+
+
+def _legend(figure: Figure, table: pandas.DataFrame) -> None:
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
-    entries = [Line2D([], [], color=COLOURS.get(i, "#666666"), label=i) for i in inits]
-    entries += [Line2D([], [], color="#333333", linestyle=STYLES.get(c, OTHER), label=c) for c in convs]
-    if published:
-        entries.append(
-            Line2D(
-                [],
-                [],
-                color="#333333",
-                marker="o",
-                markersize=8,
-                markerfacecolor="none",
-                linestyle="none",
-                label="published",
-            )
-        )
-    figure.legend(
-        handles=entries,
-        loc="outside lower center",
-        ncols=min(len(entries), 4 if len(figure.axes) == 1 else 6),
-        frameon=False,
-    )
+    inits, convs = list(dict.fromkeys(table["init"])), list(dict.fromkeys(table["conv"]))
+    several = len(inits) > 1
+    entries: list[Any] = [Line2D([], [], color=_look(table, i, "")[0], label=i) for i in inits] if several else []
+    for conv in convs:
+        colour, style = ("#333333", STYLES.get(conv, OTHER)) if several else _look(table, inits[0], conv)
+        entries.append(Line2D([], [], color=colour, linestyle=style, label=conv))
+    if table["published"].notna().any():
+        circle: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": "none"}
+        entries.append(Line2D([], [], color="#333333", label="published", **circle))
+    over = " or ".join(o for o in dict.fromkeys(table["over"]) if o)
+    if over:
+        entries.append(Patch(color="#333333", alpha=0.15, linewidth=0, label=f"95 % interval over {over}"))
+    if table.groupby(["arch", "border"])["certified"].all().any():
+        entries.append(Patch(color=SHADE, linewidth=0, label="certified: no unit sees picture and edge at once"))
+    figure.legend(handles=entries, loc="outside lower center", ncols=3 if len(figure.axes) == 1 else 5, frameon=False)

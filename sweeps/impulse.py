@@ -30,11 +30,14 @@ PUBLISHED = {("bottom-right", c): said for c, said in (("valid", "0 / 1"), ("sam
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """A row a tap and type: what else differs, class_1, class_2 (largest responses), side (of the map), published."""
+    """A row a tap and type: what else differs, class_1, class_2 (largest responses), side (of the map), published.
+
+    Nothing is drawn at random, so there is no interval.
+    """
     frame = frame.drop(columns="params.conv.pools", errors="ignore")
     found = tables.cells(frame, ["experiment.tap", "conv"], others=("class_1", "class_2", "side"))
     found = found.rename(columns={"experiment.tap": "tap"}).drop(
-        columns=["n", "accuracy_std", "low", "high", "certified"]
+        columns=["n", "accuracy_std", "low", "high", "over", "certified"]
     )
     found["told_apart"] = found.pop("accuracy_mean") == 100
     found["side"] = found["side"].astype(int)

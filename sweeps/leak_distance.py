@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sweeps import tables
+from sweeps import intervals, tables
 from sweeps.figures import CONV_COLOURS
 from sweeps.quadrant import IMPLIED
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "leak_distance"
 TITLE = "How far from the boundary can a network tell where a picture lies?"
-UNITS = "largest border in pixels, mean ± std (seeds); interval: 95 % over seeds, to the lowest border that did not do"
+UNITS = (
+    "largest border in pixels, mean ± std (seeds);"
+    " interval: 95 % over seeds and test pictures, to the lowest border that did not do"
+)
 COMMAND = "python -m equivariance.run -m +sweep=leak_distance"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("leak_distance",)
@@ -26,21 +29,22 @@ METRICS = ("leak_distance", "not_decodable", "bound")
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """A row a cell, in pixels: AXES, what else differs, n, distance_mean, distance_std, low, high, bound.
+    """A row a cell, in pixels: AXES, what else differs, n, distance_mean, distance_std, low, high, over, bound.
 
     The distance lies between two borders that were tried; `low` is the interval's lower end of the mean of the lower
-    ones, `high` the upper end of that of the upper ones; with one seed, the two borders themselves. `high` is empty
-    where the largest border tried was still decodable, `bound` where theory has none.
+    ones, `high` the upper end of that of the upper ones; `over` is what the interval speaks of: nothing but the two
+    borders for one seed that has not recorded its pictures. `high` is empty where the largest border tried was still
+    decodable, `bound` where theory has none.
     """
     import pandas as pd
 
-    frame = tables.without_implied(frame, IMPLIED)
+    frame = tables.where_read(frame)
     for metric in METRICS:
         if f"metrics.{metric}" not in frame:
             frame[f"metrics.{metric}"] = float("nan")
     settings, cells = tables.groups(frame, AXES, IMPLIED)
     rows = [(*key, *_numbers(seeds)) for key, seeds in cells]
-    columns = [*AXES, *settings, "n", "distance_mean", "distance_std", "low", "high", "bound"]
+    columns = [*AXES, *settings, "n", "distance_mean", "distance_std", "low", "high", "over", "bound"]
     found = pd.DataFrame(rows, columns=columns)
     order = {conv: number for number, conv in enumerate(CONV_COLOURS)}
     by = [*AXES, *settings]
@@ -90,23 +94,32 @@ def _line(axis: Axes, y: int, row: dict) -> None:
     if row["high"] == row["high"]:
         gaps = [[mean - row["low"]], [row["high"] - mean]]
         axis.errorbar(mean, y, xerr=gaps, color=colour, alpha=0.5, capsize=3, linestyle="none")
-    face = "white" if row["high"] == 0 else colour
+    face = "white" if _none(row) else colour
     axis.plot(mean, y, "o", color=colour, markerfacecolor=face, markersize=5, clip_on=False, zorder=3)
     axis.plot(row["bound"], y, "|", color="#333333", markersize=12, clip_on=False)
 
 
-def _numbers(seeds: pandas.DataFrame) -> tuple[float | None, ...]:
-    """Of one cell: n, mean, deviation, low, high, bound."""
+def _numbers(seeds: pandas.DataFrame) -> tuple[float | str | None, ...]:
+    """Of one cell: n, mean, deviation, low, high, over, bound."""
     lower, upper, bound = (seeds[f"metrics.{m}"] for m in METRICS)
-    several = len(seeds) > 1
-    low, high = (
-        ends.mean() + sign * (tables.half_width(ends.to_list()) if several and ends.notna().all() else 0)
-        for ends, sign in ((lower, -1), (upper, 1))
-    )
-    high = high if upper.notna().all() else float("nan")
     most = bound.max()
+    half, over = intervals.of_distances(lower.to_list(), _right(seeds), _confidence(seeds))
+    half, over = (0.0, "") if most == 0 else (half, over)  # certified
+    high = upper.mean() + half if upper.notna().all() else float("nan")
     high = min(high, most) if most == most else high
-    return len(seeds), lower.mean(), lower.std() if several else None, max(low, 0.0), high, most
+    deviation = lower.std() if len(seeds) > 1 else None
+    return len(seeds), lower.mean(), deviation, max(lower.mean() - half, 0.0), high, over, most
+
+
+def _right(seeds: pandas.DataFrame) -> list[dict[str, list[str]] | None]:
+    records = seeds["right"] if "right" in seeds else [None] * len(seeds)
+    return [record if isinstance(record, dict) and record else None for record in records]
+
+
+def _confidence(seeds: pandas.DataFrame) -> float:
+    """With which a border was decodable; a column of its own where cells differ in it."""
+    name = "experiment.confidence"
+    return next((float(seeds[c].iloc[0]) for c in (name, f"params.{name}") if c in seeds), intervals.CONFIDENCE)
 
 
 def _name(row: dict, table: pandas.DataFrame) -> str:
@@ -117,14 +130,20 @@ def _name(row: dict, table: pandas.DataFrame) -> str:
 
 
 def _said(row: dict) -> str:
-    if row["high"] == 0:
-        return "none (certified)" if row["bound"] == 0 else f"none ({row['n']:.0f})"
+    if row["bound"] == 0:
+        return "none (certified)"
     deviation = row["distance_std"]
     spread = f" ± {deviation:.1f}" if deviation is not None and deviation == deviation else ""
-    return f"{row['distance_mean']:.1f}{spread} ({row['n']:.0f})"
+    distance = "none" if _none(row) else f"{row['distance_mean']:.1f}{spread}"
+    return f"{distance} ({tables.counted(row)})"
+
+
+def _none(row: dict) -> bool:
+    """Whether nothing was decodable at any border, for any seed."""
+    return row["distance_mean"] == 0
 
 
 def _interval(row: dict) -> str:
-    if row["high"] == 0:
+    if _none(row):
         return ""
     return f"from {row['low']:.0f}" if row["high"] != row["high"] else f"{row['low']:.0f} to {row['high']:.0f}"

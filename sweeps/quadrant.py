@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "quadrant"
 TITLE = "Can a network tell where a picture lies, and how far from the boundary?"
-UNITS = "accuracy in %, mean ± std (seeds)"
+UNITS = "accuracy in %, mean ± std [95 % interval over seeds and test pictures] (seeds)"
 COMMAND = "python -m equivariance.run -m border=0,16,32,64,128,256,512 conv=same,full"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("accuracy", "n")
@@ -49,8 +49,8 @@ PUBLISHED = {(*key, "same", b): v for key, values in _READ.items() for b, v in z
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """A row a cell: AXES, what else differs, n, accuracy_mean, accuracy_std, low, high, certified, published."""
-    found = tables.cells(tables.without_implied(frame, IMPLIED), AXES, implied=IMPLIED)
+    """A row a cell: AXES, what else differs, the columns of `tables.cells`, published."""
+    found = tables.cells(tables.where_read(frame), AXES, implied=IMPLIED)
     found["border"] = found["border"].astype(int)
     found["published"] = [PUBLISHED.get(key) for key in found[AXES].itertuples(index=False, name=None)]
     found["published"] = found["published"].astype(float)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 EXPERIMENT = "red_green"
 TITLE = "Is red left of green? In training the height gives it away; at test it is as in training, or swapped"
 UNITS = (
-    "accuracy in %, mean ± std (seeds); published: std over 10 runs, tested on training images; ceiling: fresh images"
+    "accuracy in %, mean ± std [95 % interval over seeds and test images] (seeds);"
+    " published: std over 10 runs, tested on training images; ceiling: fresh images"
 )
 COMMAND = "python -m equivariance.run -m +sweep=red_green"
 # Metrics without which a run is no cell of the table.
@@ -42,12 +43,13 @@ PUBLISHED = {
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a type and protocol, in percent: similar and dissimilar with intervals, ceiling, published, the curve."""
-    frame = tables.without_implied(frame, IMPLIED).drop(columns="params.conv.pools", errors="ignore")
+    frame = frame.drop(columns="params.conv.pools", errors="ignore")
     curve = tuple(f"shift_{s}" for s in range(SHIFTS + 1))
-    halves = []
+    halves: list[pandas.DataFrame] = []
     for side, others in (("similar", ()), ("dissimilar", ("ceiling", *curve))):
         half = tables.cells(frame, AXES, side, others, IMPLIED)
-        half = half.drop(columns="certified").rename(columns={"low": f"{side}_low", "high": f"{side}_high"})
+        names = {"low": f"{side}_low", "high": f"{side}_high"}
+        half = half.drop(columns=["certified", "over"] if halves else "certified").rename(columns=names)
         halves.append(half)
     keys = list(halves[0].columns[: list(halves[0].columns).index("n") + 1])
     found = halves[0].merge(halves[1], on=keys)
@@ -67,7 +69,7 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     keys = [k for k in columns[: columns.index("n")] if k != "protocol"]
     parts = {}
     for side in ("similar", "dissimilar"):
-        cells = table.assign(cell=[_said(row, side) for row in table.to_dict("records")])
+        cells = table.assign(cell=[tables.said(row, side, f"{side}_") for row in table.to_dict("records")])
         wide = cells.pivot_table(index=keys, columns="protocol", values="cell", aggfunc="first", sort=False)
         for protocol in ("released", "paper"):
             if protocol in wide:
@@ -127,12 +129,6 @@ def _legend(figure: Figure, convs: list[str]) -> None:
     )
     entries.append(Line2D([], [], color="#333333", linestyle=":", linewidth=0.9, label="ceiling, fresh images"))
     figure.legend(handles=entries, loc="outside lower center", ncols=3 * len(figure.axes), frameon=False)
-
-
-def _said(row: dict, side: str) -> str:
-    deviation = row[f"{side}_std"]
-    spread = f" ± {deviation:.1f}" if deviation is not None and deviation == deviation else ""
-    return f"{row[f'{side}_mean']:.1f}{spread} ({row['n']:.0f})"
 
 
 def _published(conv: str, side: str) -> str:

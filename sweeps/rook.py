@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "rook"
 TITLE = "Can one filter tell the upper left from the bottom right?"
-UNITS = "accuracy in %, mean ± std (seeds); loss in nats (chance: 0.693) and margin, means over seeds"
+UNITS = (
+    "accuracy in %, mean ± std [95 % interval over seeds alone] (seeds);"
+    " loss in nats (chance: 0.693) and margin, means over seeds"
+)
 COMMAND = "python -m equivariance.run -m +sweep=rook"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("accuracy", "n")
@@ -32,12 +35,13 @@ PUBLISHED = {"same": 100.0}
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """A row a type and protocol: AXES, what else differs, n, accuracy_mean, accuracy_std, low, high, loss, margin."""
+    """A row a type and protocol: the columns of `tables.cells` but for `certified`; then published."""
     found = tables.cells(
-        tables.without_implied(frame, IMPLIED).drop(columns="params.conv.pools", errors="ignore"),
+        frame.drop(columns="params.conv.pools", errors="ignore"),
         AXES,
         others=("loss", "margin"),
         implied=IMPLIED,
+        sampled=False,  # both images there are
     )
     found["published"] = found["conv"].map(PUBLISHED).astype(float)
     order = found["conv"].map(CONVS.index) * 2 + (found["protocol"] == "released")
@@ -48,7 +52,7 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     """The table for people."""
     keys = list(table.columns[: list(table.columns).index("n")])
     said = table[keys].copy()
-    said["accuracy"] = [_said(row) for row in table.to_dict("records")]
+    said["accuracy"] = [tables.said(row, "accuracy") for row in table.to_dict("records")]
     said["loss"] = table["loss"].map("{:.4f}".format)
     said["margin"] = table["margin"].map("{:.2f}".format)
     said["published"] = table["published"].map(lambda p: "" if p != p else f"{p:g}")
@@ -76,9 +80,3 @@ def _reels(runs: Path) -> dict[str, film.Reel]:
         if candidate[2].is_file() and candidate < found.get(conv, (True, 2**31, record.path)):
             found[conv] = candidate
     return {conv: film.load(found[conv][2]) for conv in CONVS if conv in found}
-
-
-def _said(row: dict) -> str:
-    deviation = row["accuracy_std"]
-    spread = f" ± {deviation:.1f}" if deviation is not None and deviation == deviation else ""
-    return f"{row['accuracy_mean']:.1f}{spread} ({row['n']:.0f})"

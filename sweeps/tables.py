@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from sweeps import intervals
 
 if TYPE_CHECKING:
     import pandas
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 # Settings that decide no number: where and how a run was computed, and the place of what it read.
 # Contents of paths count by their fingerprints.
 IGNORED = ("device", "engine", "data.root", "init.checkpoint", "experiment")
-CONFIDENCE = 0.95
+# For a param its value under each protocol (conf/): a column only where a run deviates from it.
+Implied = dict[str, dict[str, str]]
 
 
 def cells(
@@ -19,118 +21,117 @@ def cells(
     axes: list[str],
     metric: str = "accuracy",
     others: tuple[str, ...] = (),
-    implied: Iterable[str] = (),
+    implied: Implied | None = None,
+    sampled: bool = True,
 ) -> pandas.DataFrame:
     """Aggregates runs over seeds.
 
     Args:
-        frame: as `mlflow.search_runs` gives it.
+        frame: as `mlflow.search_runs` gives it; in a column `right` what runs record of single pictures.
         axes: params that span the table.
         metric: a metric in [0, 1].
         others: further metrics, of which the mean alone is wanted.
-        implied: params that `without_implied` has seen to.
+        implied: for a param its value under each protocol; it is a column only where a run deviates from it.
+        sampled: whether test images are drawn from many; otherwise they are all that there are.
     Returns: columns axes, then every other setting in which the runs differ, then n (seeds), <metric>_mean,
-        <metric>_std (sample deviation; empty for one seed), low, high: in percent; then certified: whether theory
-        proves the value; then the means of `others`, as they are. The interval is Student's over seeds, no
-        narrower than Wilson's over one run's test images.
+        <metric>_std (sample deviation; empty for one seed), low, high: in percent; over: what the interval speaks of
+        (sweeps/intervals.py); then certified: whether theory proves the value, which then has no interval; then the
+        means of `others`, as they are.
     """
     settings, found = groups(frame, axes, implied)
     rows = []
     for key, seeds in found:
-        values = 100 * seeds[f"metrics.{metric}"]
-        low, high = interval(values.to_list(), int(seeds["metrics.n"].iloc[0]))
-        low, high = (values.mean(), values.mean()) if _certified(seeds) else (low, high)
-        deviation = values.std() if len(values) > 1 else None
-        numbers = (len(values), values.mean(), deviation, low, high)
+        values, certified = seeds[f"metrics.{metric}"], _certified(seeds)
+        low, high, over = _interval(seeds, metric, sampled)
+        low, high, over = (values.mean(), values.mean(), "") if certified else (low, high, over)
+        deviation = 100 * values.std() if len(values) > 1 else None
         means = (seeds[f"metrics.{m}"].mean() if f"metrics.{m}" in seeds else float("nan") for m in others)
-        rows.append((*key, *numbers, _certified(seeds), *means))
+        rows.append((*key, len(values), 100 * values.mean(), deviation, 100 * low, 100 * high, over, certified, *means))
     import pandas as pd
 
-    columns = [*axes, *settings, "n", f"{metric}_mean", f"{metric}_std", "low", "high", "certified", *others]
+    columns = [*axes, *settings, "n", f"{metric}_mean", f"{metric}_std", "low", "high", "over", "certified", *others]
     return pd.DataFrame(rows, columns=columns)
 
 
 def groups(
-    frame: pandas.DataFrame, axes: list[str], implied: Iterable[str] = ()
+    frame: pandas.DataFrame, axes: list[str], implied: Implied | None = None
 ) -> tuple[list[str], list[tuple[tuple, pandas.DataFrame]]]:
     """The runs of each cell.
 
     Args:
         frame: as `mlflow.search_runs` gives it.
         axes: params that span the table.
-        implied: params that `without_implied` has seen to.
-    Returns: The other settings in which runs differ, or all deviate from what is implied; and for each cell its values
-        of axes and settings, and its runs, one a seed.
+        implied: for a param its value under each protocol.
+    Returns: The other settings in which runs differ, or deviate from what is implied; and for each cell its values of
+        axes and settings, and its runs, one a seed.
     """
-    settings = _settings(frame, axes, implied)
+    settings = _settings(frame, axes, implied or {})
     named = frame.rename(columns={f"params.{s}": s for s in [*axes, *settings]})
     grouped = named.fillna(dict.fromkeys(settings, "-")).groupby([*axes, *settings], sort=False)
     found = [(key if isinstance(key, tuple) else (key,), runs.drop_duplicates("params.seed")) for key, runs in grouped]
     return settings, found
 
 
-def without_implied(frame: pandas.DataFrame, implied: dict[str, dict[str, str]]) -> pandas.DataFrame:
-    """Runs without what follows from the protocol, so that only a deviation from it is a column.
+def where_read(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """Runs without the settings that their convolution type does not read.
 
     Args:
         frame: as `mlflow.search_runs` gives it.
-        implied: for a param its value under each protocol.
     """
-    found = frame.copy()
-    if "params.conv.pools" in found:  # which only full convolution reads
-        found["params.conv.pools"] = found["params.conv.pools"].mask(found["params.conv"] != "full", "-")
-    for name, values in implied.items():
-        column = f"params.{name}"
-        if column in found:
-            found[column] = found[column].mask(found[column] == frame["params.protocol"].map(values), "-")
-    return found
+    if "params.conv.pools" not in frame:  # which only full convolution reads
+        return frame.copy()
+    return frame.assign(**{"params.conv.pools": frame["params.conv.pools"].where(frame["params.conv"] == "full")})
 
 
-def interval(values: list[float], images: int) -> tuple[float, float]:
-    """A 95 % interval, in percent.
+def said(row: dict[Any, Any], name: str, interval: str = "") -> str:
+    """A cell for people: mean ± deviation [interval] (seeds), in percent.
 
     Args:
-        values: the accuracy of each seed, in percent.
-        images: test images of one run.
-    Returns: (low, high) within 0 and 100; Wilson's for one run's images at the mean, and no narrower than that
-        Student's t over seeds: two seeds that agree by chance prove nothing.
+        row: of a table of `cells`.
+        name: of the metric.
+        interval: what the names of its columns low and high begin with.
     """
-    from scipy.stats import binomtest
+    mean, deviation = row[f"{name}_mean"], row[f"{name}_std"]
+    if row.get("certified"):
+        return f"{mean:g} (certified)"
+    spread = f" ± {deviation:.1f}" if deviation is not None and deviation == deviation else ""
+    return f"{mean:.1f}{spread} [{row[interval + 'low']:.0f}, {row[interval + 'high']:.0f}] ({counted(row)})"
 
-    mean = sum(values) / len(values)
-    found = binomtest(round(mean / 100 * images), images).proportion_ci(CONFIDENCE, method="wilson")
-    half = half_width(values) if len(values) > 1 else 0.0
-    return max(0.0, min(100 * found.low, mean - half)), min(100.0, max(100 * found.high, mean + half))
 
-
-def half_width(values: list[float]) -> float:
-    """Half of Student's 95 % interval of the mean, of two values or more."""
-    from scipy import stats
-
-    return float(stats.sem(values) * stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+def counted(row: dict[Any, Any]) -> str:
+    """The number of seeds, and of one what its interval speaks of."""
+    return f"{row['n']:.0f}" + (f", {row['over']}" if row["over"] == intervals.PICTURES else "")
 
 
 def pivot(table: pandas.DataFrame, rows: list[str], column: str) -> pandas.DataFrame:
-    """A table for people: 'mean ± std (n)' by rows and one axis across, published values as rows of their own."""
+    """A table for people: cells as of `said` by rows and one axis across, published values as rows of their own."""
     import pandas as pd
 
-    shown = table.assign(cell=[_cell(r) for r in table.to_dict("records")])
+    shown = table.assign(cell=[said(r, "accuracy") for r in table.to_dict("records")])
     wide = shown.pivot_table(index=rows, columns=column, values="cell", aggfunc="first", sort=False)
     published = table.dropna(subset=["published"]) if "published" in table else table.iloc[:0]
     if len(published):
         beside = published.assign(cell=published["published"].map("{:g}".format))
         beside = beside.assign(**{rows[-1]: beside[rows[-1]] + ", published"})
-        said = beside.pivot_table(index=rows, columns=column, values="cell", aggfunc="first", sort=False)
-        wide = pd.concat([wide, said])
+        theirs = beside.pivot_table(index=rows, columns=column, values="cell", aggfunc="first", sort=False)
+        wide = pd.concat([wide, theirs])
     return wide.sort_index(axis=1).sort_index().fillna("")
 
 
-def _settings(frame: pandas.DataFrame, axes: list[str], implied: Iterable[str]) -> list[str]:
+def _settings(frame: pandas.DataFrame, axes: list[str], implied: Implied) -> list[str]:
     names = [c.removeprefix("params.") for c in frame.columns if c.startswith("params.")]
     free = [n for n in names if n not in (*axes, "seed", *IGNORED)]
-    deviating = {n for n in free if n in implied and (frame[f"params.{n}"].dropna() != "-").any()}
-    differing = {n for n in free if _differs(frame[f"params.{n}"], n) and not _named(frame, n, axes)}
+    deviating = {n for n in free if n in implied and _deviates(frame, n, implied[n])}
+    differing = {
+        n for n in free if n not in implied and _differs(frame[f"params.{n}"], n) and not _named(frame, n, axes)
+    }
     return sorted(deviating | differing)
+
+
+def _deviates(frame: pandas.DataFrame, name: str, values: dict[str, str]) -> bool:
+    """Whether a run has another value than the one that its protocol implies."""
+    found = frame[f"params.{name}"]
+    return bool((found.notna() & (found != frame["params.protocol"].map(values))).any())
 
 
 def _differs(values: pandas.Series, name: str) -> bool:
@@ -150,10 +151,10 @@ def _certified(group: pandas.DataFrame) -> bool:
     return "tags.certified" in group and bool((group["tags.certified"] == "yes").all())
 
 
-def _cell(row: dict[Any, Any]) -> str:
-    mean = next(v for k, v in row.items() if k.endswith("_mean"))
-    if row.get("certified"):
-        return f"{mean:g} (certified)"
-    deviation = next(v for k, v in row.items() if k.endswith("_std"))
-    spread = f" ± {deviation:.1f}" if deviation == deviation and deviation is not None else ""
-    return f"{mean:.1f}{spread} ({row['n']:.0f})"
+def _interval(seeds: pandas.DataFrame, metric: str, sampled: bool) -> tuple[float, float, str]:
+    values = seeds[f"metrics.{metric}"].to_list()
+    if not sampled:
+        return intervals.of_seeds(values)
+    records = seeds["right"] if "right" in seeds else [None] * len(seeds)
+    right = [record.get(metric) if isinstance(record, dict) else None for record in records]
+    return intervals.of_runs(values, right, seeds["metrics.n"].iloc[0])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from equivariance.experiments.result import digits
 from equivariance.finite import finite
 from equivariance.train import rounding
 
@@ -18,11 +19,13 @@ class Decoding:
         right: pictures of which both images were told right.
         wrong: pictures of which both were told wrong.
         n: pictures, those included of which one image was told right: they decide nothing.
+        told: which ones, as `digits` has it; of a picture that decides nothing the first image counts as told right.
     """
 
     right: int
     wrong: int
     n: int
+    told: list[str] = field(default_factory=list, compare=False)
 
     @property
     def accuracy(self) -> float:
@@ -67,4 +70,4 @@ def decode(head: nn.Linear, features: Tensor, tolerance: float) -> Decoding:
     noise = rounding(features) + tolerance * features.double().abs().amax(0)
     clear = (lower - upper).abs() > (weight.abs() * noise).sum()
     right, wrong = clear & (upper < 0) & (lower > 0), clear & (upper > 0) & (lower < 0)
-    return Decoding(int(right.sum()), int(wrong.sum()), len(upper))
+    return Decoding(int(right.sum()), int(wrong.sum()), len(upper), digits((~wrong, right)))

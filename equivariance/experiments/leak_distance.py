@@ -51,14 +51,16 @@ def run(config: Config, device: torch.device, report: Report = unheard) -> Resul
     pictures, notes = load(config, device)
     start = network(config, device, pictures["train"])
     rows: list[Row] = []
+    right: dict[str, list[str]] = {}
 
     def decodable(border: int) -> bool:
         here = config.model_copy(update={"border": border})
-        found = Decoding(0, 0, config.data.pictures)
+        found = Decoding(0, 0, config.data.pictures, ["1" * config.data.pictures, "0" * config.data.pictures])
         if not certified(here):  # below the bound, too, a border can be: its phase decides
             model = copy.deepcopy(start)
             found = _decoding(here, model, pictures, learn(here, model, pictures))
         low = found.low(experiment.confidence)
+        right[str(border)] = found.told
         rows.append({"border": float(border), "test_accuracy": found.accuracy, "test_accuracy_low": low})
         rows[-1]["decodable"] = float(low > 0.5)
         return low > 0.5
@@ -67,7 +69,7 @@ def run(config: Config, device: torch.device, report: Report = unheard) -> Resul
     metrics = {"leak_distance": float(largest), **known, "evaluations": float(len(rows))}
     metrics |= {} if lowest is None else {"not_decodable": float(lowest)}
     metrics["accuracy"] = next(r["test_accuracy"] for r in rows if r["border"] == metrics["leak_distance"])
-    return Result(metrics, rows, {}, notes)
+    return Result(metrics, rows, {}, notes, right=right)
 
 
 def search(decodable: Callable[[int], bool], bound: int | None, resolution: int, limit: int) -> tuple[int, int | None]:

@@ -16,7 +16,7 @@ from equivariance.data import SPLITS, load_pictures
 from equivariance.data.quadrant import Quadrant, with_mirrored
 from equivariance.experiments.engine import as_input, choose
 from equivariance.experiments.features import cached
-from equivariance.experiments.result import Result
+from equivariance.experiments.result import Result, digits
 from equivariance.experiments.structure import certified, gmacs, move_border_into_padding, place
 from equivariance.models import Classifier, build, check_checkpoint, train_mode
 from equivariance.train import Examples, Report, Row, evaluate, fit, fit_probe, unheard
@@ -71,6 +71,7 @@ def run(config: Config, device: torch.device, report: Report = unheard) -> Resul
         history=fitted.history,
         weights={name: tensor.detach().cpu() for name, tensor in trained.state_dict().items()},
         notes={"engine": fitted.engine, **notes},
+        right={"accuracy": digits(test.right.chunk(2))},
     )
 
 

@@ -14,7 +14,7 @@ from equivariance.bayes import red_green_ceiling
 from equivariance.data.red_green import SIDE, Boxes, deal, labels, paint
 from equivariance.data.splits import SPLITS
 from equivariance.early_stopping import fit_adadelta
-from equivariance.experiments.result import Result
+from equivariance.experiments.result import Result, digits
 from equivariance.models.controlled import controlled
 from equivariance.models.patches import OncePerPatch, patches
 from equivariance.train import Examples, Report, evaluate, unheard
@@ -61,4 +61,5 @@ def run(config: RedGreenConfig, device: torch.device, report: Report = unheard) 
     if config.conv.name in INVARIANT:
         metrics["ceiling"] = red_green_ceiling(period=INVARIANT[config.conv.name])
     weights = {name: tensor.detach().cpu() for name, tensor in classifier.state_dict().items()}
-    return Result(metrics, history, weights, {"engine": "dense" if dense else "once per patch"})
+    right = {"similar": digits([similar.right]), "dissimilar": digits([scores[SWAPPED].right])}
+    return Result(metrics, history, weights, {"engine": "dense" if dense else "once per patch"}, right=right)

@@ -10,6 +10,8 @@ from equivariance.errors import NotFinite
 from equivariance.finite import finite
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
 
@@ -23,6 +25,8 @@ class Result:
         weights: what was trained, by parameter name.
         notes: facts about the run that are not numbers: device, engine, skipped pictures.
         files: further files for the run's directory, by name.
+        right: for a metric, or a border tried, which test pictures were told right, see `digits`; for the intervals of
+            tables, which count a picture once whatever the number of its images.
     """
 
     metrics: dict[str, float]
@@ -30,6 +34,7 @@ class Result:
     weights: dict[str, Tensor]
     notes: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    right: dict[str, list[str]] = field(default_factory=dict)
 
     def check(self) -> None:
         """Refuses a result that shows nothing.
@@ -43,3 +48,13 @@ class Result:
                 raise NotFinite(f"not finite: {', '.join(bad)}{where}")
         for name, tensor in self.weights.items():
             finite(tensor, name)
+
+
+def digits(places: Iterable[Tensor]) -> list[str]:
+    """Which pictures were told right, small enough to be kept in a result.
+
+    Args:
+        places: for each place where pictures lie, bool [pictures].
+    Returns: For each place a digit a picture: 1 where it was told right, else 0.
+    """
+    return ["".join("1" if told else "0" for told in place.tolist()) for place in places]

@@ -143,6 +143,9 @@ class TestRuns:
             quadrant = (*TINY, "data.pictures=6", "optim=probe", f"border={row['border']:.0f}")
             other = experiments.run(config(*quadrant))
             assert row["test_accuracy"] == pytest.approx(other.metrics["accuracy"])
+            upper, lower = result.right[f"{row['border']:.0f}"]
+            assert (len(upper), len(lower)) == (6, 6)
+            assert (upper + lower).count("1") / 12 == pytest.approx(row["test_accuracy"])
             assert (row["test_accuracy_low"] > 0.5) == row["decodable"]
         decodable = {row["border"] for row in result.history if row["decodable"]}
         assert result.metrics["leak_distance"] == max(decodable)

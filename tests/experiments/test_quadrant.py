@@ -48,6 +48,9 @@ def assert_sound(result, epochs, pictures=2):
     assert result.metrics["n"] == 2 * pictures
     assert 0 <= result.metrics["accuracy"] <= 1
     assert result.metrics["accuracy"] * 2 * pictures == pytest.approx(round(result.metrics["accuracy"] * 2 * pictures))
+    upper, lower = result.right["accuracy"]
+    assert (len(upper), len(lower)) == (pictures, pictures)
+    assert (upper + lower).count("1") == round(result.metrics["accuracy"] * 2 * pictures)
     assert math.isfinite(result.metrics["loss"])
     assert math.isfinite(result.metrics["margin"])
     assert len(result.history) == epochs

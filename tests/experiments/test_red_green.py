@@ -36,11 +36,14 @@ def test_accuracy_repeats_exactly_with_the_stride_where_the_boundary_is_not_seen
 
 @pytest.mark.parametrize("conv", ["valid", "same"])
 def test_the_height_is_learnt_where_the_boundary_is_seen(trained, conv):
-    found = trained(conv, *SMALL[:3], "optim.epochs=15").metrics
+    result = trained(conv, *SMALL[:3], "optim.epochs=15")
+    found = result.metrics
     assert found["similar"] > 0.9
     assert found["dissimilar"] < 0.4
     assert "ceiling" not in found
     assert (found["shift_0"], found["shift_16"]) == (found["similar"], found["dissimilar"])
+    for side, right in result.right.items():
+        assert [place.count("1") / 200 for place in right] == [pytest.approx(found[side])]
 
 
 @pytest.mark.parametrize("conv", ["same", "full", "partial"])

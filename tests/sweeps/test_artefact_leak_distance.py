@@ -33,7 +33,8 @@ def runs(store, workdir):
 def test_the_csv_has_distance_interval_and_bound_in_pixels(runs, capsys):
     assert main(["leak_distance", "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert list(rows[0]) == ["arch", "init", "conv", "n", "distance_mean", "distance_std", "low", "high", "bound"]
+    numbers = ["n", "distance_mean", "distance_std", "low", "high", "over", "bound"]
+    assert list(rows[0]) == ["arch", "init", "conv", *numbers]
     found = {(r["arch"], r["conv"]): r for r in rows}
     assert set(found) == set(CELLS)
     deep = found["resnet18", "same"]

@@ -67,7 +67,7 @@ def test_red_green_has_the_promised_columns_in_percent(red_green, capsys):
 def test_red_green_shows_both_protocols_beside_the_published_table(red_green, capsys):
     assert main(["red_green"]) == 0
     said = capsys.readouterr().out
-    assert "85.0 ± 1.4 (2)" in said
+    assert "85.0 ± 1.4 [79, 91] (2)" in said
     assert "89.7 ± 0.5" in said
     assert "released" in said
     assert "87.2" in said
@@ -81,7 +81,11 @@ def test_a_run_that_deviates_from_its_protocol_is_a_row_of_its_own(red_green, ca
     leave(red_green, config, metrics | {f"shift_{s}": 0.9 for s in range(17)})
     main(["red_green", "--format", "csv"])
     rows = rows_of(capsys)
-    assert {r["data.splits"] for r in rows} == {"-", "shared"}
+    assert {(r["protocol"], r["data.splits"]) for r in rows} == {
+        ("paper", "disjoint"),
+        ("paper", "shared"),
+        ("released", "shared"),
+    }
     assert len(rows) == 5
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sweeps import quadrant, tables
-from sweeps.tables import cells, interval, pivot
+from sweeps.tables import cells, pivot
 
 AXES = ["arch", "init", "conv", "border"]
 
@@ -80,26 +80,40 @@ class TestSettings:
         plain = quadrant.table(frame(run(0.9, protocol="paper", **{"experiment.pooling": "max"})))
         assert not {"protocol", "experiment.pooling"} & set(plain.columns)
 
+    def test_beside_a_deviation_stands_what_the_protocol_implies(self):
+        runs = [run(0.9, protocol="paper", **{"experiment.pooling": pooling}) for pooling in ("avg", "max")]
+        runs.append(run(0.9, protocol="released", **{"experiment.pooling": "released"}))
+        found = quadrant.table(frame(*runs))
+        assert set(zip(found["protocol"], found["experiment.pooling"], strict=True)) == {
+            ("paper", "avg"),
+            ("paper", "max"),
+            ("released", "released"),
+        }
 
-class TestInterval:
-    def test_students_over_seeds(self):
-        """t(0.975, 2 degrees) = 4.302653; standard error 1 / sqrt(3)."""
-        low, high = interval([90, 91, 92], 100_000)
-        assert (low, high) == pytest.approx((91 - 4.302653 / math.sqrt(3), 91 + 4.302653 / math.sqrt(3)), abs=1e-5)
+    def test_a_setting_that_a_convolution_type_does_not_read_is_no_deviation(self):
+        runs = [run(0.9, conv=c, protocol="paper", **{"conv.pools": "inside"}) for c in ("same", "full")]
+        assert quadrant.table(frame(*runs)).set_index("conv")["conv.pools"].to_dict() == {"same": "-", "full": "inside"}
 
-    def test_it_stays_within_0_and_100(self):
-        assert interval([50, 60], 64) == pytest.approx((0, 100))  # half width 12.7 x 5
 
-    def test_seeds_that_agree_prove_no_more_than_one_of_them(self):
-        assert interval([100, 100], 64) == interval([100], 64)
-        assert interval([50, 50, 50], 64) == interval([50], 64)
+class TestIntervals:
+    def record(self, right):
+        return {"accuracy": ["1" * 32, "1" * right + "0" * (32 - right)]}
 
-    @pytest.mark.parametrize(("right", "n"), [(48, 64), (32, 64), (64, 64), (0, 10)])
-    def test_wilsons_over_the_images_of_one_seed(self, right, n):
-        z, p = 1.959963985, right / n
-        centre, root = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        expected = [100 * (centre + sign * root) / (1 + z * z / n) for sign in (-1, 1)]
-        assert interval([100 * p], n) == pytest.approx(tuple(expected), abs=1e-4)
+    def test_what_runs_record_of_their_pictures_decides_the_interval(self):
+        values = [run(0.5, s) for s in range(5)]
+        blind = cells(frame(*values), AXES).iloc[0]
+        known = cells(frame(*(v | {"right": self.record(0)} for v in values)), AXES).iloc[0]
+        assert known["high"] - known["low"] < 10 < blind["high"] - blind["low"]
+
+    def test_the_table_says_what_the_interval_speaks_of(self):
+        runs = [run(0.75, s, b) | {"right": self.record(16)} for s, b in ((0, 0), (1, 0), (0, 16))]
+        table = quadrant.table(frame(*runs))
+        assert table["over"].tolist() == ["seeds and pictures", "pictures alone"]
+        assert quadrant.shown(table)[16].iloc[0].endswith("(1, pictures alone)")
+
+    def test_a_certified_value_has_none(self):
+        certified = cells(frame(*(run(0.5, s) | {"tags.certified": "yes"} for s in (0, 1))), AXES).iloc[0]
+        assert (certified["low"], certified["high"], certified["over"]) == (50, 50, "")
 
 
 class TestQuadrant:
@@ -134,7 +148,7 @@ class TestQuadrant:
     def test_people_see_mean_deviation_and_seeds(self):
         shown = quadrant.shown(quadrant.table(frame(run(0.5, 0), run(0.7, 1), run(0.75, border=16))))
         ours = shown.loc[("resnet18", "frozen-random", "same")]
-        assert list(ours) == ["60.0 ± 14.1 (2)", "75.0 (1)"]
+        assert list(ours) == ["60.0 ± 14.1 [16, 100] (2)", "75.0 [58, 89] (1, pictures alone)"]
         assert list(shown.loc[("resnet18", "frozen-random", "same, published")]) == ["100", "100"]
 
     def test_a_figure_has_a_panel_an_architecture(self):
@@ -145,7 +159,7 @@ class TestQuadrant:
             for b in (0, 16)
         ]
         figure = quadrant.figure(quadrant.table(frame(*runs)), Path("runs"))
-        assert [axis.get_title() for axis in figure.axes] == ["bagnet33", "resnet18"]
+        assert [axis.get_title() for axis in figure.axes] == ["bagnet33, frozen-random", "resnet18, frozen-random"]
         low, high = figure.axes[0].get_ylim()
         assert low < 50 < 100 < high
         drawn = [tuple(line.get_ydata()) for line in figure.axes[1].lines]
