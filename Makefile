@@ -16,7 +16,8 @@ $(VENV)/.ready: pyproject.toml requirements/constraints.txt requirements/install
 	touch $@
 
 demo: $(VENV)/.ready
-	$(BIN)/python -m equivariance.run -m border=0,16,32,64,128 conv=same,full data.pictures=12 optim=probe seed=0,1
+	$(BIN)/python -m equivariance.run -m border=0,64,128,256,512 conv=same,full,unbounded seed=0,1,2,3,4 \
+		data.pictures=16 optim=probe
 	$(BIN)/python -m sweeps quadrant
 
 # A worker a core, each with one thread of torch (tests/conftest.py); a worker that is done takes tests from another.

@@ -91,9 +91,11 @@ def _legend(figure: Figure, table: pandas.DataFrame) -> None:
     inits, convs = list(dict.fromkeys(table["init"])), list(dict.fromkeys(table["conv"]))
     several = len(inits) > 1
     entries: list[Any] = [Line2D([], [], color=_look(table, i, "")[0], label=i) for i in inits] if several else []
-    for conv in convs:
+    proved = table.groupby("conv")["certified"].all()
+    for conv in sorted(convs, key=list(CONV_COLOURS).index):
         colour, style = ("#333333", STYLES.get(conv, OTHER)) if several else _look(table, inits[0], conv)
-        entries.append(Line2D([], [], color=colour, linestyle=style, label=conv))
+        label = f"{conv} (all certified)" if proved[conv] else conv
+        entries.append(Line2D([], [], color=colour, linestyle=style, label=label))
     if table["published"].notna().any():
         circle: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": "none"}
         entries.append(Line2D([], [], color="#333333", label="published", **circle))
@@ -101,5 +103,5 @@ def _legend(figure: Figure, table: pandas.DataFrame) -> None:
     if over:
         entries.append(Patch(color="#333333", alpha=0.15, linewidth=0, label=f"95 % interval over {over}"))
     if table.groupby(["arch", "border"])["certified"].all().any():
-        entries.append(Patch(color=SHADE, linewidth=0, label="certified: no unit sees picture and edge at once"))
-    figure.legend(handles=entries, loc="outside lower center", ncols=3 if len(figure.axes) == 1 else 5, frameon=False)
+        entries.append(Patch(color=SHADE, linewidth=0, label="certified: proved to be chance"))
+    figure.legend(handles=entries, loc="outside lower center", ncols=int(figure.get_figwidth() // 3), frameon=False)

@@ -167,6 +167,43 @@ class TestQuadrant:
         assert (100.0, 100.0) in drawn  # the published circles
 
 
+class TestFigure:
+    def drawn(self, archs=("resnet18",), inits=("frozen-random",)):
+        """What `make demo` shows, and the same of several networks."""
+        cells = [
+            (a, i, c, b) for a in archs for i in inits for c in ("same", "full", "unbounded") for b in (0, 64, 512)
+        ]
+        runs = []
+        for (arch, init, conv, border), seed in ((cell, seed) for cell in cells for seed in (0, 1)):
+            proved = conv == "unbounded" or border == 512
+            row = run(0.5 if proved else 0.75, seed, border, arch=arch, init=init, conv=conv)
+            row["right"] = None if proved else {"accuracy": ["1" * 16, "1" * 8 + "0" * 8]}
+            runs.append(row | {"tags.certified": "yes" if proved else None})
+        return quadrant.figure(quadrant.table(frame(*runs)), Path("runs"))
+
+    def test_certified_borders_are_shaded(self):
+        axis = self.drawn().axes[0]
+        assert [(p.get_x(), p.get_x() + p.get_width()) for p in axis.patches] == [(1.5, 2.5)]
+        assert [t.get_text() for t in axis.get_xticklabels()] == ["0", "64", "512"]
+
+    def test_the_legend_names_every_type_and_what_the_interval_speaks_of(self):
+        (legend,) = self.drawn().legends
+        assert [t.get_text() for t in legend.get_texts()] == [
+            *("same", "full", "unbounded (all certified)", "published"),
+            *("95 % interval over seeds and pictures", "certified: proved to be chance"),
+        ]
+
+    @pytest.mark.parametrize("panels", [1, 2, 3])
+    @pytest.mark.parametrize("inits", [1, 3])
+    def test_the_legend_is_seen_whole(self, panels, inits):
+        names = ("scratch", "frozen-random", "frozen-pretrained")
+        figure = self.drawn(("bagnet33", "resnet18", "densenet121")[:panels], names[:inits])
+        figure.canvas.draw()
+        (legend,) = figure.legends
+        box = legend.get_window_extent()
+        assert (box.x0 >= 0, box.x1 <= figure.bbox.x1) == (True, True)
+
+
 def test_a_table_without_published_values_has_no_rows_for_them():
     table = cells(frame(run(0.5)), AXES)
     assert len(pivot(table, ["arch", "init", "conv"], "border")) == 1
