@@ -38,13 +38,13 @@ def test_the_csv_has_the_promised_columns_and_numbers(runs, capsys):
 def test_all_files_are_written_and_say_the_same(runs, capsys):
     assert main(["quadrant"]) == 0
     said = capsys.readouterr().out
-    assert "85.0 ± 10.0 (3)" in said
+    assert "85.0 ± 10.0 [65, 100] (3)" in said
     results = runs / "results"
     assert {p.name for p in results.iterdir()} == {f"quadrant.{s}" for s in ("csv", "md", "tex", "png", "svg")}
     assert (results / "quadrant.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert (results / "quadrant.png").stat().st_size > 10_000
     assert "</svg>" in (results / "quadrant.svg").read_text()
-    assert "85.0 ± 10.0 (3)" in (results / "quadrant.md").read_text()
+    assert "85.0 ± 10.0 [65, 100] (3)" in (results / "quadrant.md").read_text()
     assert r"\begin{tabular}" in (results / "quadrant.tex").read_text()
     main(["quadrant", "--format", "csv"])
     assert capsys.readouterr().out == (results / "quadrant.csv").read_text()
