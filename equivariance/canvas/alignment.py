@@ -80,15 +80,13 @@ def joints(canvases: tuple[Canvas, ...]) -> list[Joint]:
 
 
 def refined(canvases: tuple[Canvas, ...]) -> tuple[list[Tensor], Axis, Axis]:
-    """The grounds on their common axes, [1 or N, C_i, r, c] each, and these axes."""
+    """The grounds on their common axes, [1 or m, C_i, r, c] each, and these axes."""
     grounds = [canvas.ground for canvas in canvases]
     if len(grounds) == 1:
         return [grounds[0].tensor], grounds[0].rows, grounds[0].cols
     rows, from_rows = axes.refine(tuple(ground.rows for ground in grounds))
     cols, from_cols = axes.refine(tuple(ground.cols for ground in grounds))
-    tensors = [take_cells(g.tensor, r, c) for g, r, c in zip(grounds, from_rows, from_cols, strict=True)]
-    images = max(len(tensor) for tensor in tensors)
-    return [tensor.expand(images, -1, -1, -1) for tensor in tensors], rows, cols
+    return [take_cells(g.tensor, r, c) for g, r, c in zip(grounds, from_rows, from_cols, strict=True)], rows, cols
 
 
 def _sights(canvas: Canvas) -> dict[int, Sight]:

@@ -105,16 +105,11 @@ class Canvas(Map):
         windows = [Window(f(window.tensor), window.spots) for window in self.windows]
         return self.like(self.ground.map(f), windows)
 
-    def of(self, values: Tensor, dim: int, group: int | None = None) -> Tensor:
-        """What belongs to the images of one group, or of all groups end to end, in values along the batch."""
-        images = np.array(self.members[group]) if group is not None else _laid(self.members)
+    def of(self, values: Tensor, dim: int, group: int) -> Tensor:
+        """What belongs to the images of a group, in values along the batch."""
+        images = np.array(self.members[group])
         in_order = len(images) == values.shape[dim] and bool((np.diff(images) == 1).all())
         return values if in_order else values.index_select(dim, index_tensor(images, values.device))
-
-    def slices(self) -> tuple[slice, ...]:
-        """Where each group lies when the groups are laid end to end."""
-        ends = np.cumsum([len(images) for images in self.members]).tolist()
-        return tuple(slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True))
 
     # -- what the vocabulary asks of a reader
 
@@ -161,13 +156,8 @@ def alike(spots: Sequence[Spot], key: Callable[[Spot], Key]) -> list[tuple[Key, 
 
 
 @lru_cache(256)
-def _laid(members: Members) -> Any:
-    """The numbers of the images, group after group."""
-    return np.array([image for group in members for image in group])
-
-
-@lru_cache(256)
 def _batch_order(members: Members) -> Any:
     """Where each image of the batch is found among the groups laid end to end; None: already in order."""
-    order = np.argsort(_laid(members))
+    laid = np.array([image for group in members for image in group])
+    order = np.argsort(laid)
     return None if np.array_equal(order, np.arange(len(order))) else order

@@ -42,15 +42,14 @@ def batch_norm(op: Normalise, canvas: Canvas) -> Canvas:
 def _ground_counts(canvas: Canvas) -> Indices:
     """How many cells each ground cell stands for, outside all windows: of the whole batch [r, c], or of each image."""
     ground = canvas.ground
-    whole = [
-        (spot.group, len(window.tensor), ground.total() - ground.hidden(window.box(spot)))
-        for window in canvas.windows
-        for spot in window.spots
-    ]
-    if ground.each is None:
-        return np.sum([images * shown for _, images, shown in whole], 0)
-    alone = [shown[None, None].repeat(images, 0) for _, images, shown in sorted(whole, key=lambda part: part[0])]
-    return np.concatenate(alone)
+    shown: dict[int, Indices] = {}
+    for window in canvas.windows:
+        for spot in window.spots:
+            start = 0 if ground.each is None else ground.each[spot.group][0]
+            mine = ground.total() - ground.hidden(window.box(spot))
+            mine = len(window.tensor) * mine if ground.each is None else mine[None, None].repeat(len(window.tensor), 0)
+            shown[start] = shown.get(start, 0) + mine
+    return shown[0] if ground.each is None else np.concatenate([shown[start] for start in sorted(shown)])
 
 
 def _accumulator(tensor: Tensor) -> torch.dtype:

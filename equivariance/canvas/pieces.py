@@ -48,18 +48,21 @@ class Spot(NamedTuple):
     x: int
 
 
+Each = tuple[tuple[int, int], ...] | None  # for each group, where its images begin and end
+
+
 @dataclass(frozen=True)
 class Ground:
     """The activation of the empty canvas, [1, C, r, c], whose row i stands for rows[i] equal rows; cols likewise.
 
-    After a gate that differs from image to image each has a ground of its own, [N, C, r, c]: the images of group g are
-    those at each[g]. No two groups share a window then.
+    After a gate that differs from image to image each has a ground of its own, [m, C, r, c]: the images of group g are
+    those from each[g][0] to each[g][1]. Groups that share a window share that, too.
     """
 
     tensor: Tensor
     rows: Axis
     cols: Axis
-    each: tuple[slice, ...] | None = None
+    each: Each = None
 
     @property
     def box(self) -> Box:
@@ -68,7 +71,7 @@ class Ground:
 
     def seen_by(self, group: int) -> Tensor:
         """What a group's images have, [1, C, r, c] or [n, C, r, c]."""
-        return self.tensor if self.each is None else self.tensor[self.each[group]]
+        return self.tensor if self.each is None else self.tensor[slice(*self.each[group])]
 
     def over(self, box: Box, group: int, fill: float = 0.0) -> Tensor:
         """The empty canvas of a group over a box, [1 or n, C, h, w], with `fill` beyond its edges."""

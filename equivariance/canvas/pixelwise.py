@@ -3,31 +3,35 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from equivariance.ops import Pixelwise
 
 from .alignment import check, joints, refined
+from .axes import Axis
 from .canvas import Canvas
-from .pieces import Ground, Spot, Window
+from .pieces import Each, Ground, Spot, Window
 
 Parts = list[Tensor]  # one for each output
+Classes = list[tuple[int, ...]]  # groups that go on as one
+EPS = 8  # times the dtype's own: numbers that one matrix product gives in two rows
 
 
 @Canvas.means(Pixelwise)
 def pixelwise(op: Pixelwise, *canvases: Canvas) -> Any:
     """The op on each window and on the ground; on the ordinary tensors where what they meet fills the map.
 
-    An op with something that differs from image to image gives each image a ground of its own, and each group a window.
+    An op with something that differs from image to image gives each image a ground of its own; groups stay one where
+    what they meet is equal.
     """
     if op.varying:
         return op.apply(*(canvas.dense() for canvas in canvases), *(tensor for tensor, _ in op.per_image))
     check(canvases)
     first = canvases[0]
     windows = _alone(op, first) if len(canvases) == 1 else _together(op, canvases)
-    tensors, rows, cols = refined(canvases)
-    grounds = _run(op, canvases, tensors, None)
-    each = first.slices() if len(grounds[0]) > 1 else None
+    classes = [tuple(spot.group for spot in spots) for _, spots in windows]
+    grounds, rows, cols, each = _ground(op, canvases, classes)
     found = [
         Canvas(
             Ground(ground, rows, cols, each),
@@ -47,9 +51,9 @@ def pixelwise(op: Pixelwise, *canvases: Canvas) -> Any:
 
 def _alone(op: Pixelwise, canvas: Canvas) -> list[tuple[Parts, tuple[Spot, ...]]]:
     return [
-        (_run(op, (canvas,), [window.tensor], spots[0].group), spots)
+        (_run(op, (canvas,), [window.tensor], [spots[0].group]), spots)
         for window in canvas.windows
-        for spots in _apart(op, window.spots)
+        for spots in _alike(op, canvas, window.spots)
     ]
 
 
@@ -60,19 +64,63 @@ def _together(op: Pixelwise, canvases: tuple[Canvas, ...]) -> list[tuple[Parts, 
             found.append(([joint.cat_channels()], joint.spots))
             continue
         tensors = joint.tensors()
-        found += [(_run(op, canvases, tensors, spots[0].group), spots) for spots in _apart(op, joint.spots)]
+        alike = _alike(op, canvases[0], joint.spots)
+        found += [(_run(op, canvases, tensors, [spots[0].group]), spots) for spots in alike]
     return found
 
 
-def _apart(op: Pixelwise, spots: tuple[Spot, ...]) -> list[tuple[Spot, ...]]:
-    """Spots that stay one tensor: each by itself where images are treated differently."""
-    return [(spot,) for spot in spots] if op.per_image else [spots]
+def _alike(op: Pixelwise, canvas: Canvas, spots: tuple[Spot, ...]) -> list[tuple[Spot, ...]]:
+    """Spots of one window, apart where what differs from image to image is not the same for both."""
+    if not op.per_image:
+        return [spots]
+    classes: list[list[Spot]] = []
+    for spot in spots:
+        mine = [canvas.of(values, dim, spot.group) for values, dim in op.per_image]
+        for others in classes:
+            theirs = [canvas.of(values, dim, others[0].group) for values, dim in op.per_image]
+            if all(_equal(a, b, canvas.tolerance) for a, b in zip(mine, theirs, strict=True)):
+                others.append(spot)
+                break
+        else:
+            classes.append([spot])
+    return [tuple(each) for each in classes]
 
 
-def _run(op: Pixelwise, canvases: tuple[Canvas, ...], tensors: Sequence[Tensor], group: int | None) -> Parts:
-    """The op on parts [n, C_i, h, w] of one group, or of the ground: one part for each output."""
+def _equal(one: Tensor, other: Tensor, tolerance: float) -> bool:
+    """Whether two numbers for the same pictures are one up to rounding; never while gradients could tell them apart."""
+    if torch.is_grad_enabled() and (one.requires_grad or other.requires_grad):
+        return False
+    if one.is_meta or not one.is_floating_point():
+        return one.is_meta or torch.equal(one, other)
+    allowed = max(EPS * torch.finfo(one.dtype).eps, tolerance)
+    return bool((one - other).abs().max() <= allowed * torch.maximum(one.abs().max(), other.abs().max()))
+
+
+def _ground(op: Pixelwise, canvases: tuple[Canvas, ...], classes: Classes) -> tuple[Parts, Axis, Axis, Each]:
+    """The op on the ground that all images share, or on that of each class of groups."""
+    tensors, rows, cols = refined(canvases)
+    eaches = {canvas.ground.each for canvas in canvases if canvas.ground.each is not None}
+    if not op.per_image and len(eaches) < 2:
+        images = max(len(tensor) for tensor in tensors)
+        given = [t if len(t) == images else t.expand(images, -1, -1, -1) for t in tensors]
+        return _run(op, canvases, given, []), rows, cols, eaches.pop() if eaches else None
+    where: dict[int, tuple[int, int]] = {}
+    ends, parts = 0, []
+    for groups in classes:
+        count = len(canvases[0].members[groups[0]])
+        where |= dict.fromkeys(groups, (ends, ends + count))
+        ends += count
+        seen = (Ground(t, rows, cols, c.ground.each).seen_by(groups[0]) for t, c in zip(tensors, canvases, strict=True))
+        parts.append([tensor.expand(count, -1, -1, -1) for tensor in seen])
+    given = [torch.cat(of_canvas) for of_canvas in zip(*parts, strict=True)]
+    found = _run(op, canvases, given, [groups[0] for groups in classes])
+    return found, rows, cols, tuple(where[group] for group in range(len(canvases[0].members)))
+
+
+def _run(op: Pixelwise, canvases: tuple[Canvas, ...], tensors: Sequence[Tensor], groups: Sequence[int]) -> Parts:
+    """The op on parts [n, C_i, h, w] of some groups end to end, or of the shared ground: one part for each output."""
     given = [canvas.form.open(tensor) for canvas, tensor in zip(canvases, tensors, strict=True)]
-    mine = [canvases[0].of(values, dim, group) for values, dim in op.per_image]
+    mine = [torch.cat([canvases[0].of(t, dim, g) for g in groups], dim) for t, dim in op.per_image]
     found = op.apply(*given, *mine)
     return [form.close(t) for form, t in zip(op.outputs, found if op.several else (found,), strict=True)]
 
