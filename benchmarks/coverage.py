@@ -1,7 +1,7 @@
-"""Which networks each reader takes, exactly: torchvision's classification networks and one light network of each timm family.
+"""Which networks each reader takes, exactly: a light network of each family of torchvision and timm.
 
-Every network runs at random weights in float64: on a canvas against dense PyTorch, under convolution types at two places
-of a picture, and for its certificate. What is refused is refused with a reason, which the table gives.
+Every network runs at random weights in float64: on a canvas against dense PyTorch, under convolution types at two
+places of a picture, and for its certificate. What is refused is refused with a reason, which the table gives.
 
     python -m benchmarks coverage                    # all of them, about a quarter of an hour on two cores
     python -m benchmarks coverage --only regnet      # those whose name contains it
@@ -27,14 +27,17 @@ EXACT = 1e-10  # relative to the largest entry
 SHIFT = 64  # pixels between the two places, a multiple of most strides
 PICTURE = 24
 COLOUR = (0.25, -0.1, 0.2)
-# Families that are no convolutional networks: attention over the map, or layers over all pixels.
-ATTENTION = """
-    beit bytes_vit cait coat convit crossvit davit deit edgenext efficientformer efficientformer_v2 efficientvit_mit
-    efficientvit_msra eva fasternet_t fastvit_sa gcvit hieradet_sam2 hiera levit maxxvit metaformer_ca mlp_mixer mobilevit
-    mvitv2 naflexvit nest nextvit pit pvt_v2 repvit_sa rope sequencer shvit swiftformer swin_transformer
-    swin_transformer_v2 swin_transformer_v2_cr tiny_vit tnt tresnet_a twins vision_transformer vision_transformer_hybrid
-    vision_transformer_relpos vision_transformer_sam vitamin volo xcit csatv2 gc_vit maxvit swin_v2 vit swin
-""".split()
+# What a refusal names where a network has attention over its map, or layers over all pixels: no convolutional network.
+ATTENTION = (
+    "scaled_dot_product_attention",
+    "matmul",
+    "bmm",
+    "einsum",
+    "linear over",
+    "softmax over",
+    "flatten",
+    "unfold",
+)
 
 
 @dataclass
@@ -62,13 +65,15 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(max(1, torch.get_num_threads()))
     warnings.simplefilter("ignore")
     chosen = [n for n in networks(options.libraries) if options.only in n[1] or options.only in n[2]]
-    rows = [_row(*each) for each in tqdm(chosen, unit="network")]
-    for row in rows:
+    rows = []
+    for each in tqdm(chosen, unit="network"):
+        row = _row(*each)
+        rows.append(row)
         tqdm.write(
             f"{row.family:24} {row.name:36} {row.builds or 'yes':8} {row.canvas:8} {row.unbounded:8} {row.full:8} "
             f"{row.circular:8} {row.certificate:8} {row.known:12} {'; '.join(dict.fromkeys(row.reasons))[:150]}"
         )
-    convolutional = [r for r in rows if not r.builds and r.family not in ATTENTION]
+    convolutional = [r for r in rows if not r.builds and not _attends(r)]
     print(f"\n{len(convolutional)} convolutional networks build of {len(rows)}")
     for reader in ("canvas", "unbounded", "full", "circular", "certificate"):
         values = [getattr(r, reader) for r in convolutional]
@@ -76,13 +81,24 @@ def main(arguments: list[str]) -> None:
         print(f"{reader:12} {sum(v == 'yes' for v in values):3} of {len(values)}; wrong: {', '.join(wrong) or 'none'}")
 
 
+def _attends(row: Row) -> bool:
+    return row.canvas == "refused" and any(what in row.reasons[0] for what in ATTENTION)
+
+
 def networks(libraries: list[str]) -> Iterator[tuple[str, str, str]]:
-    """(library, family, name): each torchvision classification network's lightest sibling, and one of each timm module."""
+    """(library, family, name): the lightest of each torchvision family and of each timm module."""
     if "torchvision" in libraries:
         from torchvision import models
 
+        families: dict[str, list[str]] = {}
         for name in models.list_models(module=models):
-            yield "torchvision", name.partition("_")[0].rstrip("0123456789"), name
+            families.setdefault(name.rstrip("0123456789").partition("_")[0].rstrip("0123456789"), []).append(name)
+        for family, names in families.items():
+            yield (
+                "torchvision",
+                family,
+                min(names, key=lambda n: models.get_model_weights(n).DEFAULT.meta["num_params"]),
+            )
     if "timm" in libraries:
         import timm
 

@@ -121,6 +121,15 @@ class Bounded(Map):
         """The content."""
         return [self.content]
 
+    def asked(self) -> Tensor:
+        """The content, which has grown or shrunk after `x += y` where y has."""
+        return self.content
+
+    def fits(self, other: Any) -> bool:
+        """Whether it is as many images and channels; a sum's extent is the rule's business."""
+        one, two = self.form, other.form
+        return (one.batch, one.space, one.channels, self.images) == (two.batch, two.space, two.channels, other.images)
+
     def adopt(self, other: Any) -> None:
         """Takes over another map's content, in its own dtype."""
         self.content = other.content.to(self.content.dtype)

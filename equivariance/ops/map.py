@@ -83,6 +83,14 @@ class Map(Tensor):
         """The tensors behind it."""
         return []
 
+    def asked(self) -> Tensor:
+        """What answers questions of shape and type: itself, if it never changes them."""
+        return self
+
+    def fits(self, other: Any) -> bool:
+        """Whether an in-place call may give this map the content of another."""
+        return bool(other.shape == self.shape)
+
     def adopt(self, other: Any) -> None:
         """Takes over another map's content."""
         raise NotImplementedError
@@ -121,7 +129,7 @@ class Map(Tensor):
             Exception: the reader's refusal, where another map in use shares memory and had to change too.
             ValueError: the content has another shape.
         """
-        if other.shape != self.shape:
+        if not self.fits(other):
             raise ValueError(f"an in-place op would turn {list(self.shape)} into {list(other.shape)}")
         if any(found is not None and found is not self for found in (relative() for relative in self._kin)):
             raise self.refusal("an in-place op on a map that shares memory with another one in use", None)
@@ -150,6 +158,9 @@ class Map(Tensor):
 
         kwargs = kwargs or {}
         if func in QUESTIONS:
+            asked = args[0].asked()
+            if asked is not args[0]:
+                return func(asked, *args[1:], **kwargs)
             with DisableTorchFunctionSubclass():
                 return func(*args, **kwargs)
         maps = maps_among((*args, *kwargs.values()))

@@ -39,7 +39,9 @@ def elementwise(func: Function, args: Sequence[Any], kwargs: dict[str, Any], map
     if not _pointwise(base):
         raise Unknown(name)
     func, args, kwargs, in_place = _out_of_place(func, base, args, kwargs, in_place)
-    operands = [t for t in _tensors(args, kwargs) if not isinstance(t, Map) and t.dim()]
+    thin = {id(t): _thin(t) for t in _tensors(args, kwargs) if not isinstance(t, Map)}
+    args, kwargs = [thin.get(id(a), a) for a in args], {k: thin.get(id(v), v) for k, v in kwargs.items()}
+    operands = [t for t in thin.values() if t.dim()]
     form = _form(name, maps, operands)
     per_image, varying = _partners(name, form, maps[0].images, operands)
     variable = (*maps, *(t for t, _ in per_image))
@@ -99,6 +101,14 @@ def _inplace_argument(func: Function) -> int | None:
     return names.index("inplace") if "inplace" in names else None
 
 
+def _thin(tensor: Tensor) -> Tensor:
+    """A tensor without its repetitions: what `expand` made of it must also meet parts of a map."""
+    for dim, (size, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
+        if stride == 0 and size > 1:
+            tensor = tensor.narrow(dim, 0, 1)
+    return tensor
+
+
 def _tensors(args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
     return [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
 
@@ -128,16 +138,12 @@ def _form(name: str, maps: tuple[Map, ...], operands: Sequence[Tensor]) -> Layou
 def _partners(
     name: str, form: Layout, images: int, operands: Sequence[Tensor]
 ) -> tuple[tuple[tuple[Tensor, int], ...], bool]:
-    """The operands that differ from image to image, and whether any differs from pixel to pixel.
-
-    A dimension that is expanded (stride 0) is the same throughout.
-    """
+    """The operands that differ from image to image, and whether any differs from pixel to pixel."""
     per_image, varying = [], False
     for tensor in operands:
         lead = form.ndim - tensor.dim()
-        alone = [n == 1 or s == 0 for n, s in zip(tensor.shape, tensor.stride(), strict=True)]
         shifted = {d: d - lead for d in (form.batch, *form.space) if d >= lead}
-        if any(d in shifted and not alone[shifted[d]] for d in form.space):
+        if any(d in shifted and tensor.shape[shifted[d]] > 1 for d in form.space):
             varying = True
         elif form.batch in shifted and tensor.shape[shifted[form.batch]] > 1:
             if tensor.shape[shifted[form.batch]] != images:

@@ -77,7 +77,7 @@ def variance(func: Function, input: Map, dim: Any = None, *args: Any, keepdim: b
 def norm(func: Function, input: Map, *args: Any, **kwargs: Any) -> Answer | None:
     """The Euclidean norm, composed of a sum of squares; 0 has gradient 0, as torch has it."""
     names = ("p", "dim", "keepdim") if op_name(func) == "norm" else ("ord", "dim", "keepdim")
-    given = dict(zip(names, args, strict=False)) | kwargs
+    given = {k: v for k, v in (dict(zip(names, args, strict=False)) | kwargs).items() if v is not None}
     order, dim = given.pop(names[0], 2), given.pop("dim", None)
     keepdim = given.pop("keepdim", False)
     if order not in (2, 2.0, "fro") or dim is None or given:

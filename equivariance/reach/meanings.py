@@ -21,7 +21,7 @@ def pixelwise(op: Pixelwise, *maps: Reach) -> Any:
     for other in maps[1:]:
         sights = tuple(a.joined(b) for a, b in zip(sights, other.sights, strict=True))
     pools = reduce(frozenset.union, (m.pools for m in maps))
-    found = tuple(Reach(form, sights, pools) for form in op.outputs)
+    found = tuple(Reach(form, sights, pools, maps[0]) for form in op.outputs)
     return found if op.several else found[0]
 
 
@@ -29,21 +29,21 @@ def pixelwise(op: Pixelwise, *maps: Reach) -> Any:
 def slide(op: Slide, input: Reach) -> Reach:
     """A unit sees what the units under its kernel saw."""
     sights = tuple(sight.slide(kernel) for sight, kernel in zip(input.sights, op.kernels, strict=True))
-    return Reach(Layout.plain(op.channels, len(sights)), sights, input.pools)
+    return Reach(Layout.plain(op.channels, len(sights)), sights, input.pools, input)
 
 
 @Reach.means(Pad)
 def pad(op: Pad, input: Reach) -> Reach:
     """Units beyond the edge see the edge."""
     sights = (sight.padded(*pair, op.mode) for sight, pair in zip(input.sights, op.sides, strict=True))
-    return Reach(input.form, tuple(sights), input.pools)
+    return Reach(input.form, tuple(sights), input.pools, input)
 
 
 @Reach.means(Crop)
 def crop(op: Crop, input: Reach) -> Reach:
     """Units go; a step is a stride."""
     sights = (_cropped(sight, *part) for sight, part in zip(input.sights, op.parts, strict=True))
-    return Reach(input.form, tuple(sights), input.pools)
+    return Reach(input.form, tuple(sights), input.pools, input)
 
 
 def _cropped(sight: Sight, first: int, end: int, step: int) -> Sight:
@@ -55,13 +55,13 @@ def _cropped(sight: Sight, first: int, end: int, step: int) -> Sight:
 def upsample(op: Upsample, input: Reach) -> Reach:
     """Each unit several times."""
     sights = (sight.upsampled(factor) for sight, factor in zip(input.sights, op.factors, strict=True))
-    return Reach(input.form, tuple(sights), input.pools)
+    return Reach(input.form, tuple(sights), input.pools, input)
 
 
 @Reach.means(Normalise)
 def batch_norm(op: Normalise, input: Reach) -> Reach:
     """The statistics are those of the whole batch: they tell no image from another."""
-    return Reach(input.form, input.sights, input.pools)
+    return Reach(input.form, input.sights, input.pools, input)
 
 
 @Reach.means(Pool)
@@ -72,4 +72,4 @@ def pool(op: Pool, input: Reach) -> Summary:
     form = input.form
     shape = form.shape(1, (1,) * len(form.space))
     kept = shape if op.keep else tuple(n for d, n in enumerate(shape) if d not in form.space)
-    return Summary(torch.empty(kept, device="meta"), input.pools | {input.sights})
+    return Summary(torch.empty(kept, dtype=input.dtype, device="meta"), input.pools | {input.sights})

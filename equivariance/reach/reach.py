@@ -22,6 +22,9 @@ def _refusal(what: str, reason: str | None) -> Unseen:
     return Unseen(f"what {what} sees is not known{why} (called in {calling_module()}); no certificate for this network")
 
 
+_SINGLE = torch.empty(0, device="meta")
+
+
 class Reach(Map):
     """A feature map of one image, without values.
 
@@ -36,9 +39,11 @@ class Reach(Map):
     refusal = staticmethod(_refusal)
 
     @staticmethod
-    def __new__(cls: type[Reach], form: Layout, sights: Sights, pools: Pools = frozenset()) -> Reach:
-        """A batch of one."""
-        self: Reach = cls.wrap(form.shape(1, [sight.size for sight in sights]), torch.empty(0, device="meta"), [])
+    def __new__(
+        cls: type[Reach], form: Layout, sights: Sights, pools: Pools = frozenset(), like: Tensor = _SINGLE
+    ) -> Reach:
+        """A batch of one, with the type of `like`."""
+        self: Reach = cls.wrap(form.shape(1, [sight.size for sight in sights]), like, [])
         self.form, self.sights, self.pools = form, sights, pools
         return self
 
@@ -152,7 +157,9 @@ def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary
     Raises: Unseen: the network uses an operation whose reach is not known, or ends in no map.
     Source: the usual recursion, field += (kernel - 1) * stride so far; Kayhan & van Gemert 2020, section 3.1.
     """
-    found = network(Reach(Layout.plain(channels, len(sides)), tuple(Sight(side) for side in sides)))
+    weights = next((p for p in network.parameters() if p.is_floating_point()), _SINGLE)
+    like = torch.empty(0, dtype=weights.dtype, device="meta")
+    found = network(Reach(Layout.plain(channels, len(sides)), tuple(Sight(side) for side in sides), like=like))
     found = getattr(found, "content", found)
     if not isinstance(found, Reach | Summary):
         raise Unseen("the network ends in no feature map; no certificate for it")
