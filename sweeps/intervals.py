@@ -19,8 +19,8 @@ little. With one seed it speaks of pictures alone.
 Coverage (simulated in tests/sweeps/test_intervals.py): two seeds at least 90 %; from five seeds 93 to 97 % with 100
 pictures or more and accuracies of 50 to 90 %. It is above 97 % with few pictures (24: up to 99 %) and near 100 %. Where
 the spread of seeds presses against 100 % (97 ± 2 %, 1000 pictures) no such interval holds: 86 % with two, 84 with five.
-Also tried: pictures nested in seeds, as a beta-binomial or a bootstrap has them, divides the pictures' variance by the
-seeds and covers as Student's t; without the subtraction of the interaction five seeds cover 98 to 100 %.
+Pictures nested in seeds, as a beta-binomial or a bootstrap would have them, would divide the pictures' variance by the
+seeds as Student's t does; without the subtraction of the interaction five seeds cover 98 to 100 %.
 """
 
 from __future__ import annotations
