@@ -108,7 +108,7 @@ def networks(libraries: list[str]) -> Iterator[tuple[str, str, str]]:
                 yield "timm", family, _lightest(names)
 
 
-LIGHT = [
+LIGHT = (
     "atto",
     "femto",
     "pico",
@@ -117,7 +117,6 @@ LIGHT = [
     "tiny",
     "mini",
     "small",
-    "micro",
     "lite",
     "005",
     "_x",
@@ -126,7 +125,7 @@ LIGHT = [
     "_b0",
     "18",
     "26",
-]
+)
 
 
 def _lightest(names: list[str]) -> str:
