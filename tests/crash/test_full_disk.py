@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 
 from equivariance.job import prepare
 from sweeps.launcher.attempt import attempt
-from sweeps.records import PARTIAL, Record
+from sweeps.partial import PARTIAL
+from sweeps.records import Record
 from tests.crash.harness import computing, results
 
 FOUR = ("experiment=rook", "device=cpu", "optim.epochs=60", "conv=same,full", "seed=0,1", "hydra.launcher.workers=2")

@@ -16,7 +16,7 @@ from sweeps.claim import claim
 from sweeps.launcher.attempt import attempt
 from sweeps.records import Record, write
 from tests.sweeps.jobs import job
-from tests.sweeps.runs import finished_run
+from tests.sweeps.runs import BLANK, finished_run
 
 # A process that writes the run's files, and stops in the middle of the one that is named, until its input closes.
 WRITER = """
@@ -175,5 +175,5 @@ def test_a_run_is_not_claimed_where_no_lock_is_honoured(tmp_path, no_locks):
         assert one
         assert other
     record.start("")
-    record.finish([], {**dict.fromkeys(records.PARTS), "metrics": {}})
+    record.finish([], BLANK)
     assert json.loads((record.path / "result.json").read_text())["identity"] == "x"
