@@ -38,7 +38,7 @@ def run(config: Config, report: Report = unheard) -> Result:
     """
     memory.keep()
     device = pick_device(config.device)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # the other call imports the compiler, for seconds
     result = EXPERIMENTS[config.experiment.name](config, device, report)
     result.check()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
