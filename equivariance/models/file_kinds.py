@@ -56,5 +56,5 @@ def _archive(path: Path, error: Exception) -> str:
 def _pickled(error: Exception) -> str:
     named = re.search(r"GLOBAL ([\w.]+)", str(error))
     if named is None:
-        return "a pickle that ends too early, or is damaged"
+        return "a pickle that torch.save did not write, or that ends too early, or is damaged"
     return f"a pickled object of {named[1]}, which could run code when loaded: save network.state_dict() alone"

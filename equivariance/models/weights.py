@@ -31,7 +31,8 @@ def read_checkpoint(network: nn.Module, path: Path) -> State:
         path: see `checkpoint.read`; names may have a prefix, which is dropped.
     Returns: Tensors by the network's names; without a classifier of another width.
     Raises: UserError: the file is missing, something else, its names or shapes differ (the first ones are named), or a
-        tensor cannot be weights (it is named): NaN, infinite in the network's type, a variance below zero.
+        tensor cannot be weights (it is named): NaN, infinite in the network's type, a variance below zero, or anything
+        but dense floating point.
     """
     if not path.is_file():
         raise UserError(f"init.checkpoint={printable(path)}: no such file")
@@ -71,11 +72,28 @@ def _fitting(network: nn.Module, state: State, source: str) -> State:
     other = [n for n in ours if n in state and ours[n].shape != state[n].shape and n not in optional]
     if missing or unknown or other:
         raise UserError(f"{source}: {_difference(missing, unknown, other, ours, state)}")
-    found = {n: t.to(ours[n].dtype) for n, t in state.items() if n in ours and ours[n].shape == t.shape}
-    for name, tensor in found.items():
-        if wrong := _wrong(name, tensor):
-            raise UserError(f"{source}: {name} {wrong}")
+    held = {n: t for n, t in state.items() if n in ours and ours[n].shape == t.shape}
+    _refuse({n: _foreign(t) for n, t in held.items() if ours[n].is_floating_point()}, source)
+    found = {n: t.to(ours[n].dtype) for n, t in held.items()}
+    _refuse({n: _wrong(n, t) for n, t in found.items()}, source)
     return found
+
+
+def _refuse(wrong: dict[str, str], source: str) -> None:
+    """Raises UserError for the first tensor of which something is wrong."""
+    for name, said in wrong.items():
+        if said:
+            raise UserError(f"{source}: {name} {said}")
+
+
+def _foreign(tensor: Tensor) -> str:
+    """What makes a tensor something else than numbers as a network holds them; empty: nothing."""
+    if tensor.is_meta:
+        return "has a shape and no numbers"
+    if tensor.layout != torch.strided or tensor.is_quantized or not tensor.is_floating_point():
+        kind = str(tensor.dtype if tensor.layout == torch.strided else tensor.layout).removeprefix("torch.")
+        return f"is {kind}; allowed: dense floating point"
+    return ""
 
 
 def _wrong(name: str, tensor: Tensor) -> str:

@@ -196,6 +196,33 @@ class TestFiles:
         with pytest.raises(UserError, match=r"conv1\.weight has 1 of 9408 numbers that are not finite"):
             load_checkpoint(resnet, tmp_path / "w.pth")
 
+    @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda t: t.to_sparse(), r"is sparse_coo; allowed: dense floating point"),
+            (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), "is qint8; allowed: dense floating point"),
+            (lambda t: t.to("meta"), "has a shape and no numbers"),
+            (lambda t: t.to(torch.complex64), "is complex64; allowed: dense floating point"),
+            (lambda t: (10 * t).to(torch.int8), "is int8; allowed: dense floating point"),
+            (lambda t: t > 0, "is bool; allowed: dense floating point"),
+        ],
+        ids=["sparse", "quantised", "meta", "complex", "integers", "booleans"],
+    )
+    def test_a_tensor_that_is_not_dense_floating_point_is_named(self, tiny, tmp_path, change, said):
+        state = tiny.state_dict()
+        state["conv2.weight"] = change(state["conv2.weight"])
+        torch.save(state, tmp_path / "w.pth")
+        with pytest.raises(UserError, match=rf"w\.pth: conv2\.weight {said}$"):
+            load_checkpoint(tiny, tmp_path / "w.pth")
+
+    @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn])
+    def test_any_floating_point_is_read(self, tiny, tmp_path, kind):
+        state = {n: t.to(kind) if t.is_floating_point() else t for n, t in tiny.state_dict().items()}
+        torch.save(state, tmp_path / "w.pth")
+        load_checkpoint(tiny, tmp_path / "w.pth")
+        assert torch.equal(tiny.conv1.weight, state["conv1.weight"].float())
+
     def test_a_classifier_that_no_run_uses_may_hold_anything(self, resnet, tmp_path):
         state = random_state(resnet, classes=7)
         state["fc.weight"][0, 0] = math.nan
@@ -241,7 +268,8 @@ class TestFiles:
             (b"\x93NUMPY\x01\0", "NumPy"),
             (b"\x1f\x8b\x08\0", "gzip"),
             (b"PK\x03\x04\x00\x00", "archive that ends too early"),
-            (b"\x80\x02}q", "pickle that ends too early"),
+            (b"\x80\x02}q", "pickle that torch.save did not write"),
+            (pickle.dumps({"weight": 1.0}), "pickle that torch.save did not write"),
             (b"\x1b[31mred", "damaged"),
             (b"\xff\xd8\xff\xe0\0\x10JFIF", "damaged"),
             (b"\xff" * 600, "damaged"),
