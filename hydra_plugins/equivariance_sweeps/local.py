@@ -116,5 +116,5 @@ class LocalLauncher(Launcher):
 
 
 def sweep_name(config: DictConfig) -> str:
-    """What a sweep without a name is called: its overrides."""
-    return " ".join(str(override) for override in config.hydra.overrides.task)
+    """What a sweep without a name is called: its overrides as typed; a variable in one may hold a secret."""
+    return " ".join(map(str, OmegaConf.to_container(config.hydra.overrides.task, resolve=False)))

@@ -162,6 +162,19 @@ def test_a_variable_with_an_address_is_as_secret(server, workdir, monkeypatch, c
     assert left(workdir) == []
 
 
+STUDY = ("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=1", "conv=same,full")
+
+
+@pytest.mark.parametrize("mode", [(), ("-m",), STUDY], ids=["single", "sweep", "study"])
+def test_a_variable_that_an_override_names_is_not_copied(mode, hurried, monkeypatch, capsys):
+    monkeypatch.setenv("LAB_STORE", f"http://bob:{SECRET}@127.0.0.1:9")
+    assert typed(monkeypatch, *mode, *IMPULSE, "tracking.uri=${oc.env:LAB_STORE}") == 0
+    said = capsys.readouterr()
+    assert "sweeps sync" in said.err
+    assert SECRET not in said.out + said.err
+    assert left(hurried) == []
+
+
 def test_a_config_file_of_ones_own_is_not_copied_with_its_secret(hurried, monkeypatch, capsys):
     own = hurried / "own"
     (own / "lab").mkdir(parents=True)
