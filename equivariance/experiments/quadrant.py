@@ -78,7 +78,7 @@ def run(config: Config, device: torch.device, report: Report = unheard) -> Resul
 def load(config: Config, device: torch.device) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The run's pictures and what is to be noted of them.
 
-    Returns: For each split, float [n, 3, picture, picture], normalised; and the names of those skipped, if any.
+    Returns: For each split, float [n, 3, picture, picture], normalised; and a line for each that was skipped, if any.
     Raises: UserError: pictures that cannot be had.
     """
     splits, arch = load_pictures(config.data, config.experiment.picture), config.arch
@@ -86,7 +86,7 @@ def load(config: Config, device: torch.device) -> tuple[dict[str, Tensor], dict[
         split: splits.tensor(split, arch.mean, arch.std).to(device, memory_format=torch.channels_last)
         for split in SPLITS
     }
-    return pictures, {"skipped": "; ".join(splits.skipped)} if splits.skipped else {}
+    return pictures, {"skipped": "\n".join(splits.skipped)} if splits.skipped else {}
 
 
 def learn(config: Config, model: Classifier, pictures: dict[str, Tensor], report: Report = unheard) -> Fitted:

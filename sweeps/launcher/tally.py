@@ -31,8 +31,8 @@ class Tally:
             say(f"{self._place()} {job.label}: {outcome.status} ({outcome.seconds:.1f} s)")
             return
         if result["notes"].get("skipped"):
-            bad = str(result["notes"]["skipped"]).split("; ")
-            say(f"  skipped {len(bad)} pictures: {', '.join(bad[:3])}{' …' * (len(bad) > 3)}")
+            bad = str(result["notes"]["skipped"]).split("\n")
+            say(f"  skipped {len(bad)} picture{'s' * (len(bad) > 1)}: {'; '.join(bad[:3])}{' …' * (len(bad) > 3)}")
         how = "reused" if outcome.status == "reused" else f"{outcome.seconds:.1f} s"
         say(f"{self._place()} {job.label}: {metrics(result)} ({how}, {job.record.path})")
 

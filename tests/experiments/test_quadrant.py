@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from equivariance import experiments
 from equivariance.errors import UserError
@@ -112,14 +114,15 @@ class TestRuns:
         one, other = (run("optim=probe", f"experiment.pooling={p}", "border=16") for p in ("max", "avg"))
         assert one.metrics != other.metrics
 
-    def test_skipped_pictures_are_noted(self, run, tmp_path):
+    def test_skipped_pictures_are_noted_in_a_line_each(self, run, tmp_path):
         from tests.data.test_folder import draw
 
         for n in range(7):
             draw(tmp_path / "p" / f"{n}.png", n)
         (tmp_path / "p" / "1.png").write_bytes(b"no picture")
+        Image.fromarray(np.full((4, 4), 2, np.float32)).save(tmp_path / "p" / "0.tif")
         result = run("data=folder", f"data.root={tmp_path}/p", "optim=probe", "data.pictures=2")
-        assert result.notes["skipped"].startswith("1.png: ")
+        assert [line.partition(": ")[0] for line in result.notes["skipped"].split("\n")] == ["0.tif", "1.png"]
 
     def test_a_gpu_that_is_not_there_is_refused(self, config):
         if torch.cuda.device_count() > 7:

@@ -76,6 +76,22 @@ def test_a_result_is_said_on_one_line_whatever_the_terminal(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            ["a.tif: values from 0 to 2; allowed: 0 to 1"],
+            "  skipped 1 picture: a.tif: values from 0 to 2; allowed: 0 to 1",
+        ),
+        (["a: x, y; z"] * 4, "  skipped 4 pictures: a: x, y; z; a: x, y; z; a: x, y; z …"),
+    ],
+)
+def test_skipped_pictures_are_counted_whatever_their_reasons_hold(tmp_path, capsys, lines, said):
+    job, outcome = ended(tmp_path, "0", {"metrics": {}, "notes": {"skipped": "\n".join(lines)}})
+    Tally(1).add(job, outcome)
+    assert capsys.readouterr().out.split("\n")[0] == said
+
+
+@pytest.mark.parametrize(
     ("found", "said"),
     [
         ({"leak_distance": 24.0, "not_decodable": 32.0}, "24 px"),
