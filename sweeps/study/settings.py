@@ -36,7 +36,8 @@ class Settings:
     pruner: Choice = field(default_factory=lambda: {"name": "NopPruner"})
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "storage", seal(self.storage))
+        for key in ("storage", "study"):  # a name may be made of an address, too
+            object.__setattr__(self, key, seal(getattr(self, key)))
         if not self.objectives:
             object.__setattr__(self, "objectives", {"accuracy": "maximize"})
         for key in ("n_trials", "seeds"):

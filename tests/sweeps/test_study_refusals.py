@@ -108,3 +108,8 @@ def test_two_studies_share_a_storage(tmp_path):
     for name in ("a", "../b"):
         Search(tmp_path, study=name, n_trials=1).drive()
     assert {p.name for p in tmp_path.iterdir()} == {"optuna.db", "runs"}
+
+
+def test_a_study_named_by_an_address_keeps_its_secret_out_of_the_name():
+    """As `hydra.sweeper.study='${tracking.uri}'` would: the name goes to the database, to results and to MLflow."""
+    assert "S3cr" not in Settings("http://bob:S3cr@host:9").study
