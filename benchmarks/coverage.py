@@ -4,7 +4,7 @@ Every network runs at random weights in float64: on a canvas against dense PyTor
 places of a picture, and for its certificate. What is refused is refused with a reason, which the table gives.
 
     python -m benchmarks coverage                    # all of them, about a quarter of an hour on two cores
-    python -m benchmarks coverage --only regnet      # those whose name contains it
+    python -m benchmarks coverage --only regnet      # families whose name contains it
 """
 
 import argparse
@@ -59,14 +59,13 @@ class Row:
 def main(arguments: list[str]) -> None:
     """Prints a row a network as it goes, then the shares."""
     parser = argparse.ArgumentParser("python -m benchmarks coverage", description=__doc__)
-    parser.add_argument("--only", default="", help="part of a family's or network's name")
+    parser.add_argument("--only", default="", help="part of a family's name")
     parser.add_argument("--libraries", nargs="+", default=["torchvision", "timm"])
     options = parser.parse_args(arguments)
     torch.set_num_threads(max(1, torch.get_num_threads()))
     warnings.simplefilter("ignore")
-    chosen = [n for n in networks(options.libraries) if options.only in n[1] or options.only in n[2]]
     rows = []
-    for each in tqdm(chosen, unit="network"):
+    for each in tqdm(networks(options.libraries, options.only), unit="network"):
         row = _row(*each)
         rows.append(row)
         tqdm.write(
@@ -85,8 +84,13 @@ def _attends(row: Row) -> bool:
     return row.canvas == "refused" and any(what in row.reasons[0] for what in ATTENTION)
 
 
-def networks(libraries: list[str]) -> Iterator[tuple[str, str, str]]:
-    """(library, family, name): the lightest of each torchvision family and of each timm module."""
+def networks(libraries: list[str], only: str = "") -> Iterator[tuple[str, str, str]]:
+    """(library, family, name): the lightest of each torchvision family and of each timm module, found as it goes.
+
+    Args:
+        libraries: of `torchvision` and `timm`.
+        only: part of the names of families that are wanted.
+    """
     if "torchvision" in libraries:
         from torchvision import models
 
@@ -94,16 +98,14 @@ def networks(libraries: list[str]) -> Iterator[tuple[str, str, str]]:
         for name in models.list_models(module=models):
             families.setdefault(name.rstrip("0123456789").partition("_")[0].rstrip("0123456789"), []).append(name)
         for family, names in families.items():
-            yield (
-                "torchvision",
-                family,
-                min(names, key=lambda n: models.get_model_weights(n).DEFAULT.meta["num_params"]),
-            )
+            if only in family:
+                lightest = min(names, key=lambda n: models.get_model_weights(n).DEFAULT.meta["num_params"])
+                yield "torchvision", family, lightest
     if "timm" in libraries:
         import timm
 
         for family in timm.list_modules():
-            names = timm.list_models(module=family)
+            names = timm.list_models(module=family) if only in family else []
             if names:
                 yield "timm", family, _lightest(names)
 
