@@ -1,6 +1,8 @@
 """Fixtures for all tests: composed configs, an empty working folder, the data beside the repository."""
 
+import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,11 +76,47 @@ def config(raw: Compose) -> Callable[..., Any]:
     return lambda *overrides: validate(raw(*overrides))
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that one of all workers fills, for the others to use.
+
+    Args:
+        factory: of temporary folders.
+        name: of the folder.
+        make: fills it, given an empty one.
+    """
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / f"once-{name}"
+    with (base / f"once-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            filling = base / f"filling-{name}"
+            shutil.rmtree(filling, ignore_errors=True)  # of a worker that failed half-way
+            filling.mkdir()
+            make(filling)
+            filling.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow store with its tables made, to be copied: making them takes seconds."""
-    from sweeps.tracking.mirror import Mirror
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Mirror(f"sqlite:///{path}").read("Default")
-    return path
+    def make(folder: Path) -> None:
+        from sweeps.tracking.mirror import Mirror
+
+        Mirror(f"sqlite:///{folder / 'mlflow.db'}").read("Default")
+
+    return once(tmp_path_factory, "store", make) / "mlflow.db"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, empty_store: Path) -> Path:
+    """A working folder with an empty store, for tests that have a better use for the seconds."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start processes first: they wait for one another while a second core computes."""
+    items.sort(key=lambda item: not {"crash", "cli"} & set(item.path.parts))

@@ -78,11 +78,10 @@ def computed_here(folder, monkeypatch, config):
     return results(folder)
 
 
-def test_the_same_command_finishes_what_a_killed_job_left_and_then_submits_nothing(tmp_path, monkeypatch, config):
+def test_the_same_command_finishes_what_a_killed_job_left_and_submits_no_more(folder, tmp_path, monkeypatch, config):
     pytest.importorskip("submitit", reason="the extra 'cluster' is not installed")
-    (tmp_path / "there").mkdir()
-    first = started(tmp_path / "there", *GRID, SUBMITIT, "hydra.launcher.retries=0")
-    os.kill(computing(tmp_path / "there"), signal.SIGKILL)
+    first = started(folder, *GRID, SUBMITIT, "hydra.launcher.retries=0")
+    os.kill(computing(folder), signal.SIGKILL)
     out, errors = first.communicate(timeout=240)
     assert first.returncode == 1, errors
     assert "2 runs: 0 done, 2 to do on this machine through submitit" in out
@@ -91,18 +90,18 @@ def test_the_same_command_finishes_what_a_killed_job_left_and_then_submits_nothi
     assert "torch imported: False" in out
     assert "Traceback" not in errors
 
-    code, out, errors = typed(tmp_path / "there", *GRID, SUBMITIT)
+    code, out, errors = typed(folder, *GRID, SUBMITIT)
     assert code == 0, errors
     assert "2 runs: 1 computed, 0 certified, 1 reused, 0 failed" in out
-    left = sorted((tmp_path / "there" / "runs" / ".submitit").iterdir())
+    left = sorted((folder / "runs" / ".submitit").iterdir())
 
-    code, out, errors = typed(tmp_path / "there", *GRID, SUBMITIT)
+    code, out, errors = typed(folder, *GRID, SUBMITIT)
     assert code == 0, errors
     assert "2 runs: 0 computed, 0 certified, 2 reused, 0 failed" in out
-    assert sorted((tmp_path / "there" / "runs" / ".submitit").iterdir()) == left
+    assert sorted((folder / "runs" / ".submitit").iterdir()) == left
 
     (tmp_path / "here").mkdir()
-    assert results(tmp_path / "there") == computed_here(tmp_path / "here", monkeypatch, config)
+    assert results(folder) == computed_here(tmp_path / "here", monkeypatch, config)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

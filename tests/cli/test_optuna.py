@@ -37,22 +37,22 @@ def results(folder):
     return [json.loads(path.read_text()) for path in folder.glob("runs/*/*/result.json")]
 
 
-def test_a_search_computes_each_trial_with_each_seed_once(tmp_path):
+def test_a_search_computes_each_trial_with_each_seed_once(folder):
     command = [*STUDY, *RUNS, *SPACE, "hydra.sweeper.seeds=2", "hydra.sweeper.n_trials=2"]
-    done = typed(tmp_path, *command)
+    done = typed(folder, *command)
     assert done.returncode == 0, done.stderr
     assert "study mine: 2 of 2 trials: 2 complete" in done.stdout
     assert "best: trial " in done.stdout
-    found = results(tmp_path)
+    found = results(folder)
     assert sorted(result["config"]["seed"] for result in found) == [0, 0, 1, 1]
     assert {result["sweep"] for result in found} == {"mine"}
-    lrs = {trial.params["optim.lr"] for trial in trials(tmp_path)}
+    lrs = {trial.params["optim.lr"] for trial in trials(folder)}
     assert {result["config"]["optim"]["lr"] for result in found} == lrs
 
-    again = typed(tmp_path, *command)
+    again = typed(folder, *command)
     assert "computed" not in again.stdout
     assert "study mine: 2 of 2 trials: 2 complete" in again.stdout
-    assert len(results(tmp_path)) == 4
+    assert len(results(folder)) == 4
 
 
 @pytest.fixture

@@ -27,9 +27,10 @@ def typed(folder, *command, **environment):
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory):
+def swept(tmp_path_factory, empty_store):
     """A folder in which a small sweep has run, and what it said."""
     folder = tmp_path_factory.mktemp("user")
+    shutil.copy(empty_store, folder / "mlflow.db")
     done = typed(folder, "equivariance.run", "-m", "border=16", "conv=same,full", "tracking.sweep=first", *TINY)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
@@ -61,15 +62,15 @@ def abandoned(folder, *command):
         return process.wait(250), process.stderr.read()
 
 
-def test_a_sweep_that_nobody_reads_any_more_stops_and_goes_on_later(tmp_path):
+def test_a_sweep_that_nobody_reads_any_more_stops_and_goes_on_later(folder):
     command = ("equivariance.run", "-m", "experiment=rook", "optim.epochs=40", "seed=0,1,2", "hydra.launcher.workers=1")
-    code, error = abandoned(tmp_path, *command)
+    code, error = abandoned(folder, *command)
     assert code == 141
     assert error.endswith("interrupted; the same command goes on from here\n")
     assert "Traceback" not in error
-    done = len(list(tmp_path.glob("runs/rook/*/result.json")))
+    done = len(list(folder.glob("runs/rook/*/result.json")))
     assert done in (1, 2)
-    assert f"3 runs: {3 - done} computed, 0 certified, {done} reused" in typed(tmp_path, *command).stdout
+    assert f"3 runs: {3 - done} computed, 0 certified, {done} reused" in typed(folder, *command).stdout
 
 
 def test_a_table_that_nobody_reads_any_more_is_no_failure(swept):
@@ -122,15 +123,15 @@ def test_a_dead_server_costs_a_warning_and_no_run(swept, tmp_path):
     assert "(reused, " in done.stdout
 
 
-def test_weights_of_another_network_are_refused_in_one_line(tmp_path):
+def test_weights_of_another_network_are_refused_in_one_line(folder):
     import torch
 
-    torch.save({"features.0.weight": torch.zeros(2)}, tmp_path / "w.pth")
-    done = typed(tmp_path, "equivariance.run", "init=frozen-pretrained", "init.checkpoint=w.pth", *TINY)
+    torch.save({"features.0.weight": torch.zeros(2)}, folder / "w.pth")
+    done = typed(folder, "equivariance.run", "init=frozen-pretrained", "init.checkpoint=w.pth", *TINY)
     assert done.returncode == 2
     assert "error: init.checkpoint=w.pth: these weights are of another network: lacks conv1.weight" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not list((tmp_path / "runs").rglob("result.json"))
+    assert not list((folder / "runs").rglob("result.json"))
 
 
 @pytest.mark.slow

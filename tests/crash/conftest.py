@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from sweeps.tracking.mirror import Mirror
+from tests.conftest import once
 from tests.crash.harness import ROOK, Sweep, table
 
 
@@ -17,21 +17,6 @@ class Undisturbed(NamedTuple):
 
     seconds: float
     table: str
-
-
-@pytest.fixture(scope="session")
-def made_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store with its tables, whose making takes seconds, as a new one has it."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Mirror(f"sqlite:///{path}").read("Default")
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path, made_store: Path) -> Path:
-    """A working folder with an empty store, for tests that have a better use for the seconds."""
-    shutil.copy(made_store, tmp_path / "mlflow.db")
-    return tmp_path
 
 
 @pytest.fixture
@@ -51,12 +36,17 @@ def start() -> Iterator[Callable[..., Sweep]]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, made_store: Path) -> Undisturbed:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Undisturbed:
     """What the same sweep gives when nothing happens to it."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    shutil.copy(made_store, folder / "mlflow.db")
-    began = time.monotonic()
-    ended = Sweep(folder, *ROOK).ended()
-    assert ended is not None
-    assert ended.code == 0, ended.err
-    return Undisturbed(time.monotonic() - began, table(folder))
+
+    def make(folder: Path) -> None:
+        shutil.copy(empty_store, folder / "mlflow.db")
+        began = time.monotonic()
+        ended = Sweep(folder, *ROOK).ended()
+        assert ended is not None
+        assert ended.code == 0, ended.err
+        (folder / "seconds").write_text(str(time.monotonic() - began))
+        (folder / "table.csv").write_text(table(folder))
+
+    folder = once(tmp_path_factory, "undisturbed", make)
+    return Undisturbed(float((folder / "seconds").read_text()), (folder / "table.csv").read_text())

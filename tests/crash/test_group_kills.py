@@ -11,7 +11,7 @@ from tests.crash.resuming import killed_until_done
 
 
 @pytest.mark.parametrize("total", [3, pytest.param(50, marks=[pytest.mark.crash, pytest.mark.timeout(3000)])])
-def test_sweeps_killed_at_random_moments_lose_and_repeat_nothing(total, tmp_path, start, undisturbed, made_store):
+def test_sweeps_killed_at_random_moments_lose_and_repeat_nothing(total, tmp_path, start, undisturbed, empty_store):
     moments, killed, met = random.Random(total), 0, 0
 
     def moment(sweep, left):  # a sweep that goes on has less to do than a whole one
@@ -21,7 +21,7 @@ def test_sweeps_killed_at_random_moments_lose_and_repeat_nothing(total, tmp_path
         folder = tmp_path / str(number)
         if total == 3:  # the making of MLflow's tables, which takes seconds, is disturbed in the full form alone
             folder.mkdir()
-            shutil.copy(made_store, folder / "mlflow.db")
+            shutil.copy(empty_store, folder / "mlflow.db")
         done = killed_until_done(start, folder, ROOK, total - killed, moment)
         assert len(results(folder)) == 24
         assert table(folder) == undisturbed.table

@@ -22,12 +22,12 @@ TWELVE = ("experiment=rook", "device=cpu", "optim.epochs=60", "conv=same,full", 
 
 
 @pytest.mark.parametrize("total", [3, pytest.param(50, marks=[pytest.mark.crash, pytest.mark.timeout(3000)])])
-def test_a_sweep_outlives_workers_killed_at_random_moments(total, tmp_path, start, undisturbed, made_store):
+def test_a_sweep_outlives_workers_killed_at_random_moments(total, tmp_path, start, undisturbed, empty_store):
     moments, killed = random.Random(total), 0
     for number in count():
         folder, before = tmp_path / str(number), killed
         folder.mkdir()
-        shutil.copy(made_store, folder / "mlflow.db")
+        shutil.copy(empty_store, folder / "mlflow.db")
         sweep = start(folder, *ROOK, "hydra.launcher.retries=50")
         assert until(lambda: computing(folder) or sweep.ended(0))  # noqa: B023
         while killed < total and sweep.ended(moments.uniform(0.1, 0.6)) is None:
