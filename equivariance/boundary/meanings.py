@@ -49,19 +49,19 @@ def _aligned(maps: tuple[Bounded, ...]) -> tuple[list[Tensor], Place]:
     The extent is the union of theirs where maps grow, their intersection where they shrink, and theirs where all are
     equal.
 
-    Raises: UserError: explicit padding is pending, strides or published extents differ.
+    Raises: Unknown: explicit padding is pending, strides or published extents differ.
     """
     first, conv = maps[0], maps[0].rule.name
     if len(maps) == 1:
         return [first.content], first.place
     if any(any(pair) for m in maps for pair in m.place.margins):
-        raise UserError(f"conv={conv}: the network adds or joins maps right after padding them")
+        raise Unknown(None, "of maps right after padding them")
     if any(m.total_stride != first.total_stride for m in maps):
-        raise UserError(f"conv={conv}: two branches of the network meet at different strides; use conv=same")
+        raise Unknown(None, "of two branches at different strides")
     if all(m.start == first.start and m.end == first.end for m in maps):
         return [m.content for m in maps], first.place
     if first.rule.joins == "equal":
-        raise UserError(f"conv={conv}: two branches of the network differ in size; use full or valid")
+        raise Unknown(None, "of two branches that differ in size; full and valid know them")
     outer, inner = (min, max) if first.rule.joins == "union" else (max, min)
     start = tuple(outer(each) for each in zip(*(m.start for m in maps), strict=True))
     end = tuple(inner(each) for each in zip(*(m.end for m in maps), strict=True))
@@ -99,7 +99,7 @@ def crop(op: Crop, input: Bounded) -> Bounded:
 @Bounded.means(Upsample)
 def upsample(op: Upsample, input: Bounded) -> Bounded:
     """Each entry repeated; the finer grid is that of the layers that had this stride before."""
-    _no_margins(input, "upsamples")
+    _no_margins(input)
     start, strides = [], []
     for axis, factor in enumerate(op.factors):
         coarse = input.total_stride[axis]
@@ -108,7 +108,7 @@ def upsample(op: Upsample, input: Bounded) -> Bounded:
             raise Unknown(None, f"to a stride of {coarse}/{factor}, which no layer before has")
         offset, rest = divmod(input.passage.at(axis, coarse) - input.passage.at(axis, fine), fine)
         if rest:
-            raise UserError(f"conv={input.rule.name}: an upsampled map lies out of phase with its stride {fine}")
+            raise Unknown(None, f"to a map out of phase with its stride of {fine}")
         start.append(input.start[axis] * factor + offset)
         strides.append(fine)
     content = F.interpolate(input.content, scale_factor=tuple(float(f) for f in op.factors))
@@ -136,12 +136,12 @@ def batch_norm(op: Normalise, input: Bounded) -> Bounded:
 @Bounded.means(Pool)
 def pool(op: Pool, input: Bounded) -> Tensor:
     """A statistic of the map as it is; ends it. Bins know their place, so there may be one alone."""
-    _no_margins(input, "pools")
+    _no_margins(input)
     if any(count != 1 for count in op.bins):
         raise Unknown(None, "its bins know where they lie; pool over the whole map")
     return op.apply(input.content)
 
 
-def _no_margins(input: Bounded, what: str) -> None:
+def _no_margins(input: Bounded) -> None:
     if any(any(pair) for pair in input.place.margins):
-        raise UserError(f"conv={input.rule.name}: the network {what} maps right after padding them")
+        raise Unknown(None, "of maps right after padding them")

@@ -12,7 +12,7 @@ from equivariance.ops.descriptions import Call, Description, Unknown
 from equivariance.ops.map import Map
 
 Function = Callable[..., Any]
-Reader = Callable[..., "Description | Reading | None"]
+Reader = Callable[..., "Description | Reading | Call | None"]
 
 R = TypeVar("R", bound=Reader)
 
@@ -80,6 +80,8 @@ def describe(func: Function, args: Sequence[Any], kwargs: dict[str, Any], maps: 
         raise
     if found is None:
         raise Unknown(name)
+    if isinstance(found, Call):
+        return found
     if not isinstance(found, Reading):
         found = Reading(found)
     return Call(name, found.description, maps, alias=found.alias)

@@ -47,7 +47,7 @@ def _full(keys: list[Any], ndim: int) -> list[Any] | None:
         keys[at : at + 1] = [slice(None)] * (ndim - given)
     keys += [slice(None)] * (ndim - sum(k is not None for k in keys))
     lists = sum(isinstance(k, (list, Tensor)) for k in keys)
-    known = all(isinstance(k, (slice, int, list)) or k is None or _indices(k) for k in keys)
+    known = all(isinstance(k, (slice, int)) or k is None or _indices(k) for k in keys)
     plain = (
         known and not any(isinstance(k, bool) for k in keys) and lists <= (not any(isinstance(k, int) for k in keys))
     )
@@ -55,6 +55,9 @@ def _full(keys: list[Any], ndim: int) -> list[Any] | None:
 
 
 def _indices(key: Any) -> bool:
+    """Whether it is a flat list of numbers, each of one entry; truth values would choose."""
+    if isinstance(key, list):
+        return all(type(k) is int for k in key)
     return isinstance(key, Tensor) and not isinstance(key, Map) and key.dtype == torch.int64 and key.dim() == 1
 
 

@@ -27,6 +27,7 @@ def stack(func: Function, tensors: Sequence[Tensor], dim: int = 0) -> Pixelwise:
 
 
 def _together(func: Function, tensors: Sequence[Tensor], dim: int, form: Layout | None) -> Pixelwise:
+    tensors = [t for t in tensors if isinstance(t, Map) or form is not None or t.shape != (0,)]  # cat passes over those
     maps = list({id(t): t for t in tensors if isinstance(t, Map)}.values())
     first = maps[0].form
     if form is None:

@@ -158,9 +158,10 @@ class Map(Tensor):
 
         kwargs = kwargs or {}
         if func in QUESTIONS:
-            asked = args[0].asked()
-            if asked is not args[0]:
-                return func(asked, *args[1:], **kwargs)
+            given = dict(kwargs)
+            first = args[0] if args else given.pop("input")
+            if first.asked() is not first:
+                return func(first.asked(), *args[1:], **given)
             with DisableTorchFunctionSubclass():
                 return func(*args, **kwargs)
         maps = maps_among((*args, *kwargs.values()))

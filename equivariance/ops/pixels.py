@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from equivariance.ops.call import Function, applied, op_name, reads
+from equivariance.ops.call import Function, applied, maps_among, op_name, reads
 from equivariance.ops.descriptions import Answer, Call, Pixelwise, Unknown
 from equivariance.ops.layout import Layout
 from equivariance.ops.map import Map
@@ -33,22 +33,42 @@ def elementwise(func: Function, args: Sequence[Any], kwargs: dict[str, Any], map
     """
     name = op_name(func)
     base, in_place = _base(name)
-    if base in _CASTS.split() and len(maps) == 1:
-        apply = applied(func, args, kwargs, maps[:1])
-        return Call(name, Pixelwise(apply, (maps[0].form,)), maps[:1], alias=base != "clone")
+    if base in _CASTS.split():
+        return _cast(base, func if not in_place else getattr(Tensor, base), args, kwargs, in_place)
     if not _pointwise(base):
         raise Unknown(name)
+    target = args[0] if args else kwargs.get("input")
     func, args, kwargs, in_place = _out_of_place(func, base, args, kwargs, in_place)
     thin = {id(t): _thin(t) for t in _tensors(args, kwargs) if not isinstance(t, Map)}
     args, kwargs = [thin.get(id(a), a) for a in args], {k: thin.get(id(v), v) for k, v in kwargs.items()}
     operands = [t for t in thin.values() if t.dim()]
     form = _form(name, maps, operands)
     per_image, varying = _partners(name, form, maps[0].images, operands)
+    if isinstance(target, Map):
+        maps = (target, *(m for m in maps if m is not target))
     variable = (*maps, *(t for t, _ in per_image))
     description = Pixelwise(applied(func, args, kwargs, variable), (form,), False, per_image, varying)
-    target = args[0] if in_place else None
-    into = target if isinstance(target, Tensor) and not isinstance(target, Map) else None
+    into = target if in_place and isinstance(target, Tensor) and not isinstance(target, Map) else None
     return Call(name, description, maps, in_place and into is None, into)
+
+
+def _cast(base: str, func: Function, args: Sequence[Any], kwargs: dict[str, Any], in_place: bool) -> Call:
+    """The first argument in another type or memory; of others that are maps only the type matters."""
+    kwargs = dict(kwargs)
+    subject = args[0] if args else kwargs.pop("input")
+    rest = [_stand_in(value) if isinstance(value, Map) else value for value in args[1:]]
+    kwargs = {key: _stand_in(value) if isinstance(value, Map) else value for key, value in kwargs.items()}
+    if not isinstance(subject, Map):
+        return Call(base, Answer(func(subject, *rest, **kwargs)))
+    if base == "type" and not rest and not kwargs:
+        return Call(base, Answer(_stand_in(subject).type()))
+    description = Pixelwise(lambda t: func(t, *rest, **kwargs), (subject.form,))
+    return Call(base, description, (subject,), in_place, alias=base != "clone")
+
+
+def _stand_in(like: Map) -> Tensor:
+    """An ordinary tensor of a map's type and device."""
+    return torch.empty(0, dtype=like.dtype, device=like.device)
 
 
 def _base(name: str) -> tuple[str, bool]:
@@ -69,9 +89,11 @@ def _pointwise(name: str) -> bool:
     if name in _UNTAGGED.split():
         return True
     packet = getattr(torch.ops.aten, name, None)
-    tags = [getattr(packet, overload).tags for overload in packet.overloads()] if packet is not None else []
-    random = any(torch.Tag.nondeterministic_seeded in each for each in tags)
-    return not random and any(torch.Tag.pointwise in each for each in tags)
+    overloads = [getattr(packet, overload) for overload in packet.overloads()] if packet is not None else []
+    pointwise = [each for each in overloads if torch.Tag.pointwise in each.tags]
+    random = any(torch.Tag.nondeterministic_seeded in each.tags for each in overloads)
+    tensors = all([str(found.type) for found in each._schema.returns] == ["Tensor"] for each in pointwise)
+    return not random and tensors and bool(pointwise)  # equal returns a bool, frexp two tensors
 
 
 def _out_of_place(
@@ -85,7 +107,8 @@ def _out_of_place(
         return func, args, {k: v for k, v in kwargs.items() if k != "inplace"}, inplace
     if not in_place:
         return func, args, kwargs, False
-    for home in (torch, F, Tensor):
+    method = getattr(Tensor, func.__name__, None) is func  # a method may take its arguments in another order
+    for home in (Tensor, torch, F) if method else (torch, F, Tensor):
         if found := getattr(home, base, None):
             return found, args, kwargs, True
     return (lambda t, *rest, **named: func(t.clone(), *rest, **named)), args, kwargs, True
@@ -163,7 +186,14 @@ def dropout(func: Function, input: Map, p: float = 0.5, training: bool = True, i
 @reads("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor")
 def fresh(func: Function, input: Map, *args: Any, **kwargs: Any) -> Answer:
     """An ordinary tensor that has nothing of the map but its type."""
-    return Answer(func(torch.empty(0, dtype=input.dtype, device=input.device), *args, **kwargs))
+    return Answer(func(_stand_in(input), *args, **kwargs))
+
+
+@reads("where")
+def where(func: Function, *args: Any, **kwargs: Any) -> Call | None:
+    """A choice for each entry; of a condition alone torch would list the places."""
+    maps = maps_among((*args, *kwargs.values()))
+    return elementwise(func, args, kwargs, maps) if len(args) + len(kwargs) == 3 else None
 
 
 @reads("expand_as")

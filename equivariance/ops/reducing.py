@@ -12,6 +12,7 @@ from equivariance.ops.call import Function, op_name, reads
 from equivariance.ops.channels import channelwise, flat
 from equivariance.ops.descriptions import Answer, Normalise, Pixelwise, Pool, Unknown
 from equivariance.ops.map import Map
+from equivariance.ops.sliding import axes_named
 
 
 @reads("mean", "sum")
@@ -101,6 +102,7 @@ def largest(func: Function, input: Map, dim: Any = None, keepdim: bool = False) 
     if not isinstance(dim, int):
         raise Unknown(op_name(func))
     dims = [dim % input.form.ndim]
+    channelwise(func, input, dims, input.form)  # refuses other dimensions
     after = input.form.resized({dims[0]: 1}) if keepdim else input.form.without(dims)
     checked = channelwise(func, input, dims, after, dim, keepdim)
     return Pixelwise(lambda t: tuple(checked.apply(t)), (after, after), several=True)
@@ -118,7 +120,7 @@ _MAXIMA = [f"adaptive_max_pool{n}d{end}" for n in (1, 2, 3) for end in ("", "_wi
 @reads(*(getattr(F, name) for name in _MAXIMA if hasattr(F, name)))
 def adaptive_maximum(func: Function, input: Map, output_size: Any, return_indices: bool = False) -> Pool:
     """Maxima of bins; one of the largest cells gets the gradient."""
-    if return_indices:
+    if return_indices or op_name(func).endswith("indices"):
         raise Unknown(f"{op_name(func)} with return_indices")
     return _binned(func, "max", input, output_size)
 
@@ -126,6 +128,8 @@ def adaptive_maximum(func: Function, input: Map, output_size: Any, return_indice
 def _binned(func: Function, statistic: Any, input: Map, output_size: Any) -> Pool:
     if not input.form.is_plain:
         raise Unknown(f"{op_name(func)} of a map whose channels are not its second dimension")
+    if input.axes_of_space != axes_named(func):
+        raise Unknown(f"{op_name(func)} of a map with {input.axes_of_space} axes of space")
     bins = (output_size,) * input.axes_of_space if output_size is None or isinstance(output_size, int) else output_size
     if len(bins) != input.axes_of_space:
         raise ValueError(f"{op_name(func)} of {input.axes_of_space} axes to {tuple(bins)}")

@@ -40,11 +40,12 @@ def transpose(func: Function, input: Map, dim0: int, dim1: int) -> Reading:
 
 
 @reads("movedim", "moveaxis")
-def movedim(func: Function, input: Map, source: int, destination: int) -> Reading:
-    """One dimension moves."""
-    order = [d for d in range(input.form.ndim) if d != source % input.form.ndim]
-    order.insert(destination % input.form.ndim, source % input.form.ndim)
-    return permute(func, input, order)
+def movedim(func: Function, input: Map, source: Any, destination: Any) -> Reading:
+    """Some dimensions move, the others close up in their order."""
+    pairs = zip(flat(destination), flat(source), strict=True)
+    moved = {to % input.form.ndim: of % input.form.ndim for to, of in pairs}
+    others = iter(d for d in range(input.form.ndim) if d not in moved.values())
+    return permute(func, input, [moved[d] if d in moved else next(others) for d in range(input.form.ndim)])
 
 
 @reads("view", "reshape")

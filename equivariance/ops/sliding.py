@@ -99,13 +99,18 @@ def _pool(
     return kernels
 
 
+def axes_named(func: Function) -> int:
+    """How many axes of space a function's name says: 2 of max_pool2d."""
+    return int(op_name(func).rstrip("d")[-1])
+
+
 def _checked(func: Function, input: Map) -> int:
     """The axes of space of a plain map.
 
     Raises:
         Unknown: the map lies differently, or has another number of axes.
     """
-    axes = int(op_name(func).rstrip("d")[-1])
+    axes = axes_named(func)
     if not isinstance(input, Map):
         raise Unknown(f"{op_name(func)} with a map as its weight")
     if not input.form.is_plain or input.axes_of_space != axes:

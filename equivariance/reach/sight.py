@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import lcm
 
 from equivariance.errors import UserError
-from equivariance.ops import Kernel
+from equivariance.ops import Kernel, Unknown
 
 
 class Unseen(UserError):  # noqa: N818 - the name says what it is
@@ -49,7 +49,7 @@ class Sight:
         if room < 0:
             raise UserError("the image is too small for this network")
         if self.copied > kernel.reach:  # then a unit sees copies of pixels that it does not see itself
-            raise Unseen("padding repeats pixels beyond the next kernel's reach; no certificate for this network")
+            raise Unknown(None, "padding before it repeats pixels beyond its reach")
         size = room // kernel.stride + 1
         # A last window that starts inside.
         if kernel.ceil and (-(-room // kernel.stride)) * kernel.stride < self.size + kernel.before:
@@ -91,7 +91,7 @@ class Sight:
         """The axis with each unit repeated; a finer unit sees at most what the last of its group would."""
         stride, rest = divmod(self.stride, factor)
         if rest:
-            raise Unseen(f"upsampling a stride of {self.stride} by {factor}; no certificate for this network")
+            raise Unknown(None, f"a stride of {self.stride} upsampled by {factor}")
         return replace(
             self,
             size=self.size * factor,
@@ -105,7 +105,7 @@ class Sight:
     def joined(self, other: Sight) -> Sight:
         """The axis of a sum or concatenation: a unit sees what either of its parts saw."""
         if (self.size, self.stride) != (other.size, other.stride):
-            raise Unseen("two branches of the network do not align")
+            raise Unknown(None, "two branches of the network do not align")
         return Sight(
             self.size,
             self.stride,
