@@ -101,6 +101,9 @@ class Map(Tensor):
 
     # -- what is the same for all of them
 
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        return f"{type(self).__name__}({list(self.shape)})"
+
     @property
     def requires_grad(self) -> bool:  # type: ignore[override]
         """Whether any part does."""
