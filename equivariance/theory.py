@@ -7,12 +7,14 @@ places, so their global maximum or mean is equal for *every* weight: accuracy is
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import nn
 
 from equivariance.bayes import red_green_ceiling as red_green_ceiling
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
-from equivariance.reach import Reach, Sight, reach
+from equivariance.reach import Pools, Reach, Sight, reach
 
 
 def certified(network: nn.Module, task: Quadrant, edgeless: bool = False, channels: int = 3) -> bool:
@@ -28,18 +30,27 @@ def certified(network: nn.Module, task: Quadrant, edgeless: bool = False, channe
         certain too: equal statistics make equal gates.
     Source: Kayhan & van Gemert 2020, section 3.1 (leak below the receptive field), made exact here.
     """
+    return _proven(_pooled(network, task.side, channels), task, edgeless)
+
+
+def _pooled(network: nn.Module, side: int, channels: int) -> Pools | None:
+    """The maps that a global pool tells; None where an operation's reach is not known, or the image is too small."""
     try:
-        found = reach(network, task.side, task.side, channels=channels)
-    except UserError:  # an operation whose reach is not known, or too small an image: no proof
-        return False
+        return reach(network, side, side, channels=channels).pooled
+    except UserError:
+        return None
+
+
+def _proven(pooled: Pools | None, task: Quadrant, edgeless: bool) -> bool:
+    """Whether no unit of the pooled maps sees picture and edge at once, and the places differ by whole periods."""
     shift = task.canvas - task.picture
-    return all(
+    return pooled is not None and all(
         shift % sight.period == 0
         and not sight.copied  # padding at the very end repeats pixels for the pooling
         and all(
             edgeless or _clear(sight, task.corner(label), task.corner(label) + task.picture - 1) for label in (0, 1)
         )
-        for sights in found.pooled
+        for sights in pooled
         for sight in sights
     )
 
@@ -65,8 +76,11 @@ def smallest_certified_border(
     Returns: The smallest border in pixels above which all are certified; None if there is none (places out of phase).
     """
 
+    def placed(border: int) -> Quadrant:
+        return Quadrant(task.picture, task.canvas, border, task.background)
+
     def at(border: int) -> bool:
-        return certified(network, Quadrant(task.picture, task.canvas, border, task.background), edgeless, channels)
+        return certified(network, placed(border), edgeless, channels)
 
     if not at(limit):
         return None
@@ -78,8 +92,32 @@ def smallest_certified_border(
     # pattern repeats with the stride while the distance to the edge grows, so a few strides further all are certified.
     large = task.canvas + 2 * limit  # any that every layer fits on
     found = reach(network, large, large, channels=channels)
-    stride = max(sight.period for sights in found.pooled for sight in sights)
-    return 1 + max((b for b in range(high, high + 3 * stride) if not at(b)), default=high - 1)
+    period = max(sight.period for sights in found.pooled for sight in sights)
+    sides = {placed(border).side: border for border in range(high, high + 3 * period)}
+    pooled = _pooled_on(network, list(sides), period, channels)
+    uncertain = (b for side, b in sides.items() if not _proven(pooled[side], placed(b), edgeless))
+    return 1 + max(uncertain, default=high - 1)
+
+
+def _pooled_on(network: nn.Module, sides: list[int], period: int, channels: int) -> dict[int, Pools | None]:
+    """`_pooled` on images of each side; only the ends are computed where what lies between them follows.
+
+    On images that are a whole number of periods larger every map has as many more units, and is otherwise the same.
+    Where that holds from the smallest to the largest of such sides, it holds for those between.
+    """
+    found: dict[int, Pools | None] = {}
+    for phase in {side % period for side in sides}:
+        alike = [side for side in sides if side % period == phase]
+        first, last = (_pooled(network, side, channels) for side in (alike[0], alike[-1]))
+        follows = first is not None and last == _grown(first, alike[-1] - alike[0])
+        for side in alike[1:-1]:
+            found[side] = _grown(first, side - alike[0]) if follows and first else _pooled(network, side, channels)
+        found |= {alike[0]: first, alike[-1]: last}
+    return found
+
+
+def _grown(pooled: Pools, pixels: int) -> Pools:
+    return frozenset(tuple(replace(s, size=s.size + pixels // s.stride) for s in sights) for sights in pooled)
 
 
 def receptive_field(network: nn.Module, side: int = 4096, channels: int = 3) -> tuple[int, int]:

@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from equivariance import theory
 from equivariance.boundary import unwrap
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.models.trunk import trunk
+from equivariance.reach import reach
 from equivariance.theory import certified, receptive_field, smallest_certified_border
 from tests.models.networks import full
 
@@ -92,6 +94,27 @@ def test_every_border_above_the_smallest_is_certified(name):
     borders = [*range(smallest - 1, smallest + 200), *range(smallest + 200, 4096, 61)]
     found = [certified(network, Quadrant(56, 120, b, bare.background)) for b in borders]
     assert found == [False] + [True] * (len(borders) - 1)
+
+
+class Whole(nn.Module):
+    """A network with a pool whose kernel is the whole map: it does not grow with the image as others do."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, stride=4, padding=1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return nn.functional.avg_pool2d(x, x.shape[2:])
+
+
+@pytest.mark.parametrize("network", [trunk("torchvision", "resnet18"), Whole()], ids=["resnet18", "whole"])
+def test_what_follows_for_larger_images_is_what_they_give_themselves(network, monkeypatch):
+    sides, passes = list(range(1024, 1216, 2)), []
+    monkeypatch.setattr(theory, "reach", lambda *a, **k: passes.append(a) or reach(*a, **k))
+    found = theory._pooled_on(network, sides, 32, 3)
+    assert len(passes) == (len(sides) if isinstance(network, Whole) else 32)
+    assert found == {side: reach(network, side, side).pooled for side in sides}
 
 
 def test_paper_grid_is_certified_where_its_theory_says_so():

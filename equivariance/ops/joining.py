@@ -33,7 +33,7 @@ def _together(func: Function, tensors: Sequence[Tensor], dim: int, form: Layout 
     if form is None:
         dim = dim % first.ndim
         channelwise(func, maps[0], [dim], first)
-        form = first.resized({dim: sum(t.shape[dim] for t in tensors)})
+        form = first.resized({dim: sum(_entries(t, dim) for t in tensors)})
     if any((m.form.batch, m.form.space, m.form.ndim) != (first.batch, first.space, first.ndim) for m in maps):
         raise Unknown(f"{op_name(func)} of maps that lie differently")
     order = [next((i for i, m in enumerate(maps) if m is t), t) for t in tensors]
@@ -43,3 +43,9 @@ def _together(func: Function, tensors: Sequence[Tensor], dim: int, form: Layout 
 
     plain = len(maps) == len(tensors) and form.is_plain and dim == 1
     return Pixelwise(apply, (form,), varying=any(not isinstance(t, Map) for t in tensors), joins=plain)
+
+
+def _entries(tensor: Tensor, channel: int) -> int:
+    if not isinstance(tensor, Map):
+        return tensor.shape[channel]
+    return tensor.form.channels[tensor.form.channel_dims.index(channel)]

@@ -5,7 +5,7 @@ end see beyond the map's edge at some layer. Any network that runs on images run
 """
 
 from equivariance.reach import meanings as meanings  # registers what each description means
-from equivariance.reach.reach import Reach, Summary, Unseen, reach
+from equivariance.reach.reach import Pools, Reach, Summary, Unseen, reach
 from equivariance.reach.sight import Sight
 
-__all__ = ["Reach", "Sight", "Summary", "Unseen", "reach"]
+__all__ = ["Pools", "Reach", "Sight", "Summary", "Unseen", "reach"]

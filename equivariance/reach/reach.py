@@ -36,6 +36,7 @@ class Reach(Map):
 
     sights: Sights
     pools: Pools
+    like: Tensor
     refusal = staticmethod(_refusal)
 
     @staticmethod
@@ -43,8 +44,9 @@ class Reach(Map):
         cls: type[Reach], form: Layout, sights: Sights, pools: Pools = frozenset(), like: Tensor = _SINGLE
     ) -> Reach:
         """A batch of one, with the type of `like`."""
+        like = like.like if isinstance(like, Reach) else like  # which answers without being asked as a map
         self: Reach = cls.wrap(form.shape(1, [sight.size for sight in sights]), like, [])
-        self.form, self.sights, self.pools = form, sights, pools
+        self.form, self.sights, self.pools, self.like = form, sights, pools, like
         return self
 
     @property
