@@ -1,7 +1,8 @@
 """Which networks each reader takes, exactly: a light network of each family of torchvision and timm.
 
 Every network runs at random weights in float64: on a canvas against dense PyTorch, under convolution types at two
-places of a picture, and for its certificate. What is refused is refused with a reason, which the table gives.
+places of a picture, and for its certificate. What is refused is refused with a reason, which the table gives. The
+shares are of convolutional networks; how those are told from others is said in `benchmarks/_light.py`.
 
     python -m benchmarks coverage                    # all of them, about a quarter of an hour on two cores
     python -m benchmarks coverage --only regnet      # families whose name contains it
@@ -9,13 +10,14 @@ places of a picture, and for its certificate. What is refused is refused with a 
 
 import argparse
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from benchmarks._light import CONVOLUTIONAL, Light, networks
 from equivariance import theory
 from equivariance.boundary import RULES, bounded, unwrap
 from equivariance.canvas import Canvas, CanvasUnsupported
@@ -26,18 +28,11 @@ from equivariance.models.trunk import Trunk, trunk
 EXACT = 1e-10  # relative to the largest entry
 SHIFT = 64  # pixels between the two places, a multiple of most strides
 PICTURE = 24
+BORDER = 52  # makes images of 192 pixels, on which every stride fits
+FAR = BORDER + 256 * 32  # another such border, beyond every receptive field
+READERS = ("canvas", "unbounded", "full", "circular", "certificate")
 COLOUR = (0.25, -0.1, 0.2)
-# What a refusal names where a network has attention over its map, or layers over all pixels: no convolutional network.
-ATTENTION = (
-    "scaled_dot_product_attention",
-    "matmul",
-    "bmm",
-    "einsum",
-    "linear over",
-    "softmax over",
-    "flatten",
-    "unfold",
-)
+HEAVY = 100e6  # parameters; what is no convolutional network and has more is not run
 
 
 @dataclass
@@ -46,6 +41,7 @@ class Row:
 
     family: str
     name: str
+    kind: str
     builds: str = ""
     canvas: str = "-"
     unbounded: str = "-"
@@ -62,94 +58,35 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--only", default="", help="part of a family's name")
     parser.add_argument("--libraries", nargs="+", default=["torchvision", "timm"])
     options = parser.parse_args(arguments)
-    torch.set_num_threads(max(1, torch.get_num_threads()))
     warnings.simplefilter("ignore")
     rows = []
-    for each in tqdm(networks(options.libraries, options.only), unit="network"):
-        row = _row(*each)
-        rows.append(row)
-        tqdm.write(
-            f"{row.family:24} {row.name:36} {row.builds or 'yes':8} {row.canvas:8} {row.unbounded:8} {row.full:8} "
-            f"{row.circular:8} {row.certificate:8} {row.known:12} {'; '.join(dict.fromkeys(row.reasons))[:150]}"
-        )
-    convolutional = [r for r in rows if not r.builds and not _attends(r)]
-    print(f"\n{len(convolutional)} convolutional networks build of {len(rows)}")
-    for reader in ("canvas", "unbounded", "full", "circular", "certificate"):
+    for light in tqdm(networks(options.libraries, options.only), unit="network"):
+        rows.append(row(light))
+        tqdm.write(_line(rows[-1]))
+    convolutional = [r for r in rows if r.kind == CONVOLUTIONAL]
+    print(f"\n{len(convolutional)} convolutional networks of {len(rows)}")
+    for reader in READERS:
         values = [getattr(r, reader) for r in convolutional]
-        wrong = [r.name for r in rows if getattr(r, reader) == "WRONG"]
-        print(f"{reader:12} {sum(v == 'yes' for v in values):3} of {len(values)}; wrong: {', '.join(wrong) or 'none'}")
+        wrong = [r.name for r in rows if getattr(r, reader) in ("WRONG", "ERROR")]
+        print(f"{reader:12} {values.count('yes'):3} of {len(values)}; wrong or failed: {', '.join(wrong) or 'none'}")
 
 
-def _attends(row: Row) -> bool:
-    return row.canvas == "refused" and any(what in row.reasons[0] for what in ATTENTION)
+def _line(row: Row) -> str:
+    cells = " ".join(f"{getattr(row, reader):8}" for reader in READERS)
+    reasons = "; ".join(dict.fromkeys(row.reasons))[:300]
+    return f"{row.family:24} {row.name:36} {row.kind:13} {row.builds or 'yes':5} {cells} {row.known:12} {reasons}"
 
 
-def networks(libraries: list[str], only: str = "") -> Iterator[tuple[str, str, str]]:
-    """(library, family, name): the lightest of each torchvision family and of each timm module, found as it goes.
-
-    Args:
-        libraries: of `torchvision` and `timm`.
-        only: part of the names of families that are wanted.
-    """
-    if "torchvision" in libraries:
-        from torchvision import models
-
-        families: dict[str, list[str]] = {}
-        for name in models.list_models(module=models):
-            families.setdefault(name.rstrip("0123456789").partition("_")[0].rstrip("0123456789"), []).append(name)
-        for family, names in families.items():
-            if only in family:
-                lightest = min(names, key=lambda n: models.get_model_weights(n).DEFAULT.meta["num_params"])
-                yield "torchvision", family, lightest
-    if "timm" in libraries:
-        import timm
-
-        for family in timm.list_modules():
-            names = timm.list_models(module=family) if only in family else []
-            if names:
-                yield "timm", family, _lightest(names)
-
-
-LIGHT = (
-    "atto",
-    "femto",
-    "pico",
-    "nano",
-    "xxs",
-    "tiny",
-    "mini",
-    "small",
-    "lite",
-    "005",
-    "_x",
-    "050",
-    "s0",
-    "_b0",
-    "18",
-    "26",
-)
-
-
-def _lightest(names: list[str]) -> str:
-    """The one with the fewest parameters among six whose names say that they are small; building all takes minutes."""
-    import timm
-
-    def size(name: str) -> float:
-        try:
-            with torch.device("meta"):
-                return sum(p.numel() for p in timm.create_model(name).parameters())
-        except Exception:  # some constructors compute with numbers
-            return float("inf")
-
-    likely = sorted(names, key=lambda name: (-sum(word in name for word in LIGHT), len(name), name))
-    return min(likely[:6], key=size)
-
-
-def _row(library: str, family: str, name: str) -> Row:
-    row = Row(family, name)
+def row(light: Light) -> Row:
+    """What the readers make of a network."""
+    row = Row(light.family, light.name, light.kind)
+    if light.kind != CONVOLUTIONAL and light.parameters > HEAVY:
+        row.builds = "heavy"
+        return row
     torch.manual_seed(0)
     try:
-        net = _randomised(trunk(library, name)).double().eval()
+        with torch.no_grad():
+            net = _randomised(trunk(light.library, light.name)).double().eval()
     except UserError as error:
         row.builds = "no"
         row.reasons.append(str(error))
@@ -174,11 +111,12 @@ def _tried(row: Row, run: Callable[[], float]) -> str:
     return "yes" if error <= EXACT else "WRONG"
 
 
-def _places(channels: int = 3) -> tuple[Tensor, Quadrant]:
-    picture = torch.randn(
-        1, channels, PICTURE, PICTURE, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
-    )
-    return picture, Quadrant(PICTURE, PICTURE + SHIFT, 40, COLOUR)
+def _places(pictures: int = 1, stride: int = 1) -> tuple[Tensor, Quadrant]:
+    """Pictures, and two places that a multiple of the stride lies between."""
+    noise = torch.Generator().manual_seed(1)
+    shift = -(-SHIFT // stride) * stride
+    task = Quadrant(PICTURE, PICTURE + shift, BORDER, COLOUR)
+    return torch.randn(pictures, 3, PICTURE, PICTURE, dtype=torch.float64, generator=noise), task
 
 
 def _canvas_error(net: nn.Module) -> float:
@@ -190,28 +128,41 @@ def _canvas_error(net: nn.Module) -> float:
 
 
 def _type_error(net: nn.Module, conv: str) -> float:
-    """How far pooled features at two places are apart under `unbounded`; 0 under other types, which run or refuse."""
-    picture, task = _places()
+    """How far pooled features at two places are apart under `unbounded`; 0 under other types, which run or refuse.
+
+    Relative to what another picture would change: features that tell no pictures apart prove nothing.
+    """
+    pictures, task = _places(2, theory.receptive_field(net)[1] if conv == "unbounded" else 1)
+    shown = [(pictures, 0), (pictures[:1], 1)] if conv == "unbounded" else [(pictures[:1], 0)]
     pooled = []
-    for label in (0, 1):
-        images = task.images(picture, torch.tensor([label])).dense()
+    for picture, label in shown:
+        images = task.images(picture, torch.full((len(picture),), label)).dense()
         found = unwrap(net(bounded(images, RULES[conv], COLOUR)))
         pooled.append(torch.cat([found.amax((2, 3)), found.mean((2, 3))], 1))
-    return float((pooled[0] - pooled[1]).abs().max() / pooled[0].abs().max()) if conv == "unbounded" else 0.0
+    if conv != "unbounded":
+        return 0.0
+    (here, another), (there,) = pooled
+    return float((here - there).abs().max() / (here - another).abs().max())
 
 
 def _certificate(row: Row, net: nn.Module) -> float:
+    """0 where a border certifies the network.
+
+    The smallest above which all do is named too; there is none for networks that do not run on images of every size.
+    """
     size, stride = theory.receptive_field(net)
-    border = theory.smallest_certified_border(net, Quadrant(56, 120, 0, COLOUR))
-    row.known = f"{size}/{stride}/{border}"
-    return 0.0
+    _, near = _places(stride=stride)
+    row.known = f"{size}/{stride}/{theory.smallest_certified_border(net, near)}"
+    return 0.0 if theory.certified(net, replace(near, border=FAR)) else 1.0
 
 
 def _randomised(net: Trunk) -> Trunk:
-    """Norm statistics, scales and shifts that are nothing special, so that nothing is exact by accident."""
-    for module in net.modules():
-        for name, scale, offset in (("running_mean", 0.2, -0.1), ("running_var", 1.0, 0.5)):
-            statistic = getattr(module, name, None)
-            if isinstance(statistic, Tensor):
-                statistic.copy_(torch.rand(statistic.shape) * scale + offset)
+    """Norm statistics of noise, and off by something: nothing is exact by accident, and no picture fades on the way."""
+    norms = [module for module in net.modules() if isinstance(getattr(module, "running_var", None), Tensor)]
+    for norm in norms:
+        norm.momentum = 1.0  # type: ignore[assignment]
+    net.train()(torch.randn(2, 3, 4 * PICTURE, 4 * PICTURE))
+    for norm in norms:
+        norm.running_mean += 0.2 * norm.running_var.sqrt() * (torch.rand_like(norm.running_var) - 0.5)
+        norm.running_var *= torch.rand_like(norm.running_var) + 0.5
     return net

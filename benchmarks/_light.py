@@ -1,0 +1,157 @@
+"""A light network of each family of torchvision and timm, and what kind of network it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+CONVOLUTIONAL, ATTENDS, RECURRENT, ONE_SIZE = "convolutional", "attends", "recurrent", "one size"
+# Products that are attention where both factors come from the image, and layers that run through all pixels in a row.
+PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "bmm", "baddbmm", "einsum"}
+ATTENTION = {"scaled_dot_product_attention", "multi_head_attention_forward"}
+THROUGH_PIXELS = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
+SIDE = 224
+FURTHER = 64  # pixels, a multiple of most strides
+# What the names of small networks hold.
+LIGHT = (
+    "atto",
+    "femto",
+    "pico",
+    "nano",
+    "xxs",
+    "tiny",
+    "mini",
+    "small",
+    "lite",
+    "005",
+    "_x",
+    "050",
+    "s0",
+    "s12",
+    "_b0",
+)
+LIGHT += ("18", "26")
+
+
+@dataclass(frozen=True)
+class Light:
+    """A light network of a family.
+
+    Args:
+        library: `torchvision` or `timm`.
+        family: the name of the family.
+        name: of the network in its library.
+        kind: as `kind` has it.
+        parameters: how many it has.
+    """
+
+    library: str
+    family: str
+    name: str
+    kind: str
+    parameters: float
+
+
+def networks(libraries: list[str], only: str = "") -> Iterator[Light]:
+    """The lightest of each torchvision family and of each timm module, found as it goes; convolutional where one is.
+
+    Args:
+        libraries: of `torchvision` and `timm`.
+        only: part of the names of families that are wanted.
+    """
+    for library in libraries:
+        for family, names, build in {"torchvision": _torchvision, "timm": _timm}[library]():
+            if only in family:
+                likely = sorted(names, key=lambda name: (-sum(word in name for word in LIGHT), len(name), name))
+                found = [_known(library, family, name, partial(build, name)) for name in likely[:6]]
+                yield min(found, key=lambda light: (light.kind != CONVOLUTIONAL, light.parameters))
+
+
+Family = tuple[str, list[str], Callable[[str], nn.Module]]
+
+
+def _torchvision() -> Iterator[Family]:
+    from torchvision import models
+
+    families: dict[str, list[str]] = {}
+    for name in models.list_models(module=models):
+        families.setdefault(name.rstrip("0123456789").partition("_")[0].rstrip("0123456789"), []).append(name)
+    for family, names in families.items():
+        yield family, names, lambda name: models.get_model(name, weights=None)
+
+
+def _timm() -> Iterator[Family]:
+    import timm
+
+    for family in timm.list_modules():
+        if names := timm.list_models(module=family):
+            yield family, names, timm.create_model
+
+
+def _known(library: str, family: str, name: str, build: Callable[[], nn.Module]) -> Light:
+    for device in ("meta", "cpu"):  # where numbers are not needed, giants cost nothing
+        try:
+            with torch.device(device):
+                network = build().eval()
+                return Light(library, family, name, kind(network), sum(p.numel() for p in network.parameters()))
+        except Exception:  # some constructors compute with numbers, others lack what they import
+            continue
+    return Light(library, family, name, "does not run", float("inf"))
+
+
+def kind(network: nn.Module) -> str:
+    """What a network is, by what an ordinary forward pass of it calls; no reader of this project has a say.
+
+    A network attends where it multiplies two matrices that are both computed from the image: attention of any form, of
+    pixels or of channels, written out or fused. It is of one size where it runs on images of its own size alone: its
+    weights are tied to the number of pixels, as in a perceptron over them. All others are convolutional.
+
+    Args:
+        network: runs on images [N, 3, H, W].
+    Returns: `convolutional`, `attends`, `recurrent` or `one size`.
+    """
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    side = getattr(network, "default_cfg", {}).get("input_size", (3, SIDE, SIDE))[-1]
+    with torch.no_grad(), _Called(network) as called:
+        network(torch.zeros(1, 3, side, side, device=device))
+    if called.kind != CONVOLUTIONAL:
+        return called.kind
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, 3, side + FURTHER, side + FURTHER, device=device))
+    except Exception:  # in whatever way its shapes clash
+        return ONE_SIZE
+    return CONVOLUTIONAL
+
+
+class _Called(TorchFunctionMode):
+    """Tells by what a network calls whether it attends or recurs."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.kind = CONVOLUTIONAL
+        self._own = {id(tensor) for tensor in (*network.parameters(), *network.buffers())}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in ATTENTION or (name in PRODUCTS and self._computed(args) > 1):
+            self.kind = ATTENDS
+        elif name in THROUGH_PIXELS and self.kind == CONVOLUTIONAL:
+            self.kind = RECURRENT
+        return func(*args, **(kwargs or {}))
+
+    def _computed(self, values: Any) -> int:
+        """How many tensors among the arguments are none of the network's own."""
+        found = 0
+        for value in values:
+            if isinstance(value, tuple | list):
+                found += self._computed(value)
+            else:
+                found += isinstance(value, Tensor) and id(value) not in self._own
+        return found
