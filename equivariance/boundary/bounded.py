@@ -200,10 +200,15 @@ def bounded(images: Tensor, rule: Rule, background: tuple[float, ...] | None = N
 
 
 def unwrap(value: Any) -> Any:
-    """The tensor or other reader's map inside, for anything that is not about place."""
+    """The tensor or other reader's map inside, for anything that is not about place.
+
+    Raises: UserError: the map was padded, and no layer took the padding up.
+    """
     if not isinstance(value, Bounded):
         return value
     value.refuse_foreign()
+    if any(any(pair) for pair in value.place.margins):
+        raise value.refusal("padding at its end", "only a layer after it can take it up")
     return value.content
 
 

@@ -30,12 +30,12 @@ def _together(func: Function, tensors: Sequence[Tensor], dim: int, form: Layout 
     tensors = [t for t in tensors if isinstance(t, Map) or form is not None or t.shape != (0,)]  # cat passes over those
     maps = list({id(t): t for t in tensors if isinstance(t, Map)}.values())
     first = maps[0].form
+    if any((m.form.batch, m.form.space, m.form.ndim) != (first.batch, first.space, first.ndim) for m in maps):
+        raise Unknown(f"{op_name(func)} of maps that lie differently")
     if form is None:
         dim = dim % first.ndim
         channelwise(func, maps[0], [dim], first)
         form = first.resized({dim: sum(_entries(t, dim) for t in tensors)})
-    if any((m.form.batch, m.form.space, m.form.ndim) != (first.batch, first.space, first.ndim) for m in maps):
-        raise Unknown(f"{op_name(func)} of maps that lie differently")
     order = [next((i for i, m in enumerate(maps) if m is t), t) for t in tensors]
 
     def apply(*parts: Tensor) -> Tensor:

@@ -105,9 +105,13 @@ class Map(Tensor):
         return f"{type(self).__name__}({list(self.shape)})"
 
     @property
-    def requires_grad(self) -> bool:  # type: ignore[override]
+    def requires_grad(self) -> bool:
         """Whether any part does."""
         return any(part.requires_grad for part in self.parts())
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        raise self.refusal("setting requires_grad", None)
 
     @property
     def axes_of_space(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -154,8 +155,21 @@ def _form(name: str, maps: tuple[Map, ...], operands: Sequence[Tensor]) -> Layou
             raise Unknown(f"{name} of a map and a tensor of {list(tensor.shape)}")
         lead = form.ndim - tensor.dim()
         shapes.append(tuple(1 if d + lead in (form.batch, *form.space) else n for d, n in enumerate(tensor.shape)))
-    shape = shapes[0] if len(set(shapes)) == 1 else torch.broadcast_shapes(*shapes)
+    shape = _broadcast(name, shapes)
     return form.resized({d: shape[d] for d in form.channel_dims})
+
+
+def _broadcast(name: str, shapes: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """The common shape; torch's own function for it imports for seconds.
+
+    Raises:
+        RuntimeError: there is none, as torch says.
+    """
+    aligned = zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1)
+    sizes = [set(each) - {1} or {1} for each in aligned]
+    if any(len(each) > 1 for each in sizes):
+        raise RuntimeError(f"{name} of tensors whose channels do not match: {[list(shape) for shape in shapes]}")
+    return tuple(each.pop() for each in reversed(sizes))
 
 
 def _partners(

@@ -5,7 +5,8 @@ end see beyond the map's edge at some layer. Any network that runs on images run
 """
 
 from equivariance.reach import meanings as meanings  # registers what each description means
-from equivariance.reach.reach import Pools, Reach, Summary, Unseen, reach
-from equivariance.reach.sight import Sight
+from equivariance.reach.reach import Reach, reach
+from equivariance.reach.sight import Sight, Unseen
+from equivariance.reach.summary import Pools, Summary
 
 __all__ = ["Pools", "Reach", "Sight", "Summary", "Unseen", "reach"]

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from equivariance.ops import Crop, Kernel, Layout, Normalise, Pad, Pixelwise, Pool, Slide, Unknown, Upsample
-from equivariance.reach.reach import Reach, Summary
+from equivariance.reach.reach import Reach
 from equivariance.reach.sight import Sight
+from equivariance.reach.summary import Summary
 
 
 @Reach.means(Pixelwise)

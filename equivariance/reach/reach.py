@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._C import DisableTorchFunctionSubclass
 
-from equivariance.ops import Layout, Map, calling_module
-from equivariance.ops.map import QUESTIONS
+from equivariance.ops import Layout, Map
 from equivariance.reach.sight import Sight, Unseen
-
-Sights = tuple[Sight, ...]  # one for each axis of space
-Pools = frozenset[Sights]
-
-
-def _refusal(what: str, reason: str | None) -> Unseen:
-    why = f": {reason}" if reason else ""
-    return Unseen(f"what {what} sees is not known{why} (called in {calling_module()}); no certificate for this network")
-
+from equivariance.reach.summary import Pools, Sights, Summary, not_known, pools_among
 
 _SINGLE = torch.empty(0, device="meta")
 
@@ -37,7 +26,7 @@ class Reach(Map):
     sights: Sights
     pools: Pools
     like: Tensor
-    refusal = staticmethod(_refusal)
+    refusal = staticmethod(not_known)
 
     @staticmethod
     def __new__(
@@ -69,82 +58,6 @@ class Reach(Map):
             if isinstance(each, Reach | Summary):
                 each.pools |= pools
         return found
-
-
-class Summary(Tensor):
-    """Numbers for each image that depend on all of some maps: what a network makes of a global pool.
-
-    Args:
-        shown: a tensor on the meta device, for its shape.
-        pools: the maps they depend on.
-    """
-
-    shown: Tensor
-    pools: Pools
-
-    @staticmethod
-    def __new__(cls: type[Summary], shown: Tensor, pools: Pools) -> Summary:
-        """Stands for `shown`."""
-        size, strides = shown.shape, shown.stride()
-        self = Tensor._make_wrapper_subclass(cls, size, strides=strides, dtype=shown.dtype, device=shown.device)
-        self.shown, self.pools = shown, pools
-        return self
-
-    @property
-    def pooled(self) -> Pools:
-        """The maps whose statistics it tells."""
-        return self.pools
-
-    @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Any function of summaries is a summary; one of summaries and maps is the maps' business."""
-        if any(issubclass(kind, Map) for kind in types):
-            return NotImplemented
-        kwargs = kwargs or {}
-        with DisableTorchFunctionSubclass():
-            if func in QUESTIONS or func in _STRIDES:
-                return func(*args, **kwargs)
-            found = func(*_meta(args), **{key: _meta([value])[0] for key, value in kwargs.items()})
-        pools = pools_among((args, list(kwargs.values())))
-        return _wrapped(found, pools)
-
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
-        """Reached by what goes around `__torch_function__`."""
-        raise _refusal(f"{func} from outside Python", None)
-
-
-_STRIDES = {Tensor.stride, Tensor.is_contiguous}
-
-
-def _meta(values: Iterable[Any]) -> list[Any]:
-    """The tensors behind summaries, and others, on the meta device."""
-    found: list[Any] = []
-    for value in values:
-        if isinstance(value, Summary):
-            found.append(value.shown)
-        elif isinstance(value, Tensor):
-            found.append(value.to("meta"))
-        else:
-            found.append(type(value)(_meta(value)) if type(value) in (list, tuple) else value)
-    return found
-
-
-def _wrapped(found: Any, pools: Pools) -> Any:
-    if isinstance(found, Tensor):
-        return Summary(found, pools)
-    return tuple(_wrapped(each, pools) for each in found) if isinstance(found, tuple | list) else found
-
-
-def pools_among(values: Iterable[Any]) -> Pools:
-    """The maps that summaries among these arguments depend on, also in lists."""
-    found: Pools = frozenset()
-    for value in values:
-        if isinstance(value, Summary):
-            found |= value.pools
-        elif isinstance(value, tuple | list):
-            found |= pools_among(value)
-    return found
 
 
 def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary:

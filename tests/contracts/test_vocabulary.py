@@ -14,8 +14,7 @@ from equivariance.boundary import RULES, Bounded, bounded
 from equivariance.canvas import Canvas, CanvasUnsupported, place
 from equivariance.errors import UserError
 from equivariance.ops import Layout
-from equivariance.reach import Reach, Sight
-from equivariance.reach.reach import Summary
+from equivariance.reach import Reach, Sight, Summary
 
 from .walk import TABLE, C, H, W, Way, functions, ways
 
