@@ -126,3 +126,19 @@ def op_name(func: Function) -> str:
     if name in ("__get__", "__set__"):
         return f"Tensor.{getattr(getattr(func, '__self__', None), '__name__', 'attribute')}"
     return str(name)
+
+
+_WRITING = {"__setitem__", "__set__"}
+_ASKING = {"__invert__", "__index__", "__int__", "__iter__"}  # not in place, though they begin with an i
+
+
+def written_by(func: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
+    """The tensors that a call changes, as torch's names say."""
+    name = getattr(func, "__name__", "")
+    if kwargs.get("out") is not None:
+        return [kwargs["out"]]
+    in_place = name.endswith("_") and not name.endswith("__")
+    if not in_place and name not in _WRITING and not (name.startswith("__i") and name not in _ASKING):
+        return []
+    target = args[0] if args else kwargs.get("input")
+    return list(target) if isinstance(target, tuple | list) else [target]

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch._C import DisableTorchFunctionSubclass
 
 from equivariance.ops import Map, calling_module
-from equivariance.ops.call import op_name
+from equivariance.ops.call import op_name, written_by
 from equivariance.ops.map import QUESTIONS
 from equivariance.reach.sight import Sight, Unseen
 
@@ -57,7 +57,7 @@ class Summary(Tensor):
             if func in QUESTIONS or func in _STRIDES:
                 return func(*args, **kwargs)
             pools = pools_among((args, list(kwargs.values())))
-            written = _written(func, args, kwargs)
+            written = written_by(func, args, kwargs)
             if any(not isinstance(each, Summary) or each.pools != pools for each in written):
                 raise not_known(op_name(func), "it writes statistics into a tensor that others may share")
             found = _on_meta(func, args, kwargs)
@@ -72,20 +72,6 @@ class Summary(Tensor):
 
 
 _STRIDES = {Tensor.stride, Tensor.is_contiguous}
-_WRITERS = {"__setitem__", "__set__"}
-_READERS = {"__invert__", "__index__", "__int__", "__iter__"}  # not in place, though they begin with an i
-
-
-def _written(func: Any, args: Any, kwargs: Any) -> list[Any]:
-    """The tensors that a call changes, as torch's names say."""
-    name = getattr(func, "__name__", "")
-    if kwargs.get("out") is not None:
-        return [kwargs["out"]]
-    in_place = name.endswith("_") and not name.endswith("__")
-    if not in_place and name not in _WRITERS and not (name.startswith("__i") and name not in _READERS):
-        return []
-    target = args[0] if args else kwargs.get("input")
-    return list(target) if isinstance(target, tuple | list) else [target]
 
 
 def _on_meta(func: Any, args: Any, kwargs: Any) -> Any:
