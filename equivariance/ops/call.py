@@ -25,10 +25,11 @@ class Reading:
     Args:
         description: what the call is.
         alias: whether the result may share memory with the first map.
+        named: torch's own tuple for several results, which have names there.
     """
 
-    def __init__(self, description: Description, alias: bool = False) -> None:
-        self.description, self.alias = description, alias
+    def __init__(self, description: Description, alias: bool = False, named: Any = None) -> None:
+        self.description, self.alias, self.named = description, alias, named
 
 
 def reads(*functions: Any) -> Callable[[R], R]:
@@ -84,14 +85,14 @@ def describe(func: Function, args: Sequence[Any], kwargs: dict[str, Any], maps: 
         return found
     if not isinstance(found, Reading):
         found = Reading(found)
-    return Call(name, found.description, maps, alias=found.alias)
+    return Call(name, found.description, maps, alias=found.alias, named=found.named)
 
 
 def maps_among(values: Iterable[Any]) -> tuple[Map, ...]:
     """The maps among arguments, also those in lists, each once."""
     found: dict[int, Map] = {}
     for value in values:
-        for part in value if isinstance(value, (tuple, list)) else (value,):
+        for part in maps_among(value) if isinstance(value, (tuple, list)) else (value,):
             if isinstance(part, Map):
                 found[id(part)] = part
     return tuple(found.values())

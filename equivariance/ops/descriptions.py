@@ -207,6 +207,7 @@ class Call:
         in_place: whether it changes that map.
         into: the ordinary tensor that an in-place call changes instead, or None.
         alias: whether the result may share memory with the first map.
+        named: torch's own tuple for several results, where these have names.
     """
 
     name: str
@@ -215,3 +216,4 @@ class Call:
     in_place: bool = False
     into: Tensor | None = None
     alias: bool = False
+    named: Callable[[Any], Any] | None = None

@@ -212,7 +212,7 @@ def _interpret(call: d.Call) -> Any:
     if call.alias:
         for view in result if isinstance(result, tuple) else (result,):
             first.viewed_as(view)
-    return result
+    return call.named(result) if call.named else result
 
 
 def _flat(values: Iterable[Any]) -> Iterable[Any]:

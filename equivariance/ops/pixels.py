@@ -22,7 +22,7 @@ _UNTAGGED = """
     absolute arctan clip copy divide fill floor_divide hardswish log_sigmoid logsigmoid multiply negative
     ones_like softsign subtract tanhshrink true_divide zero zeros_like full_like _threshold threshold
 """
-_CASTS = "bfloat16 clone contiguous cpu cuda detach double float half to type type_as"
+_CASTS = "bfloat16 bool byte char clone contiguous cpu cuda detach double float half int long short to type type_as"
 _DUNDERS = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "invert": "bitwise_not"}
 
 

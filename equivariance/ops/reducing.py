@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from equivariance.ops.call import Function, op_name, reads
+from equivariance.ops.call import Function, Reading, op_name, reads
 from equivariance.ops.channels import channelwise, flat
 from equivariance.ops.descriptions import Answer, Normalise, Pixelwise, Pool, Unknown
 from equivariance.ops.map import Map
@@ -105,7 +105,8 @@ def largest(func: Function, input: Map, dim: Any = None, keepdim: bool = False) 
     channelwise(func, input, dims, input.form)  # refuses other dimensions
     after = input.form.resized({dims[0]: 1}) if keepdim else input.form.without(dims)
     checked = channelwise(func, input, dims, after, dim, keepdim)
-    return Pixelwise(lambda t: tuple(checked.apply(t)), (after, after), several=True)
+    found = Pixelwise(lambda t: tuple(checked.apply(t)), (after, after), several=True)
+    return Reading(found, named=getattr(torch.return_types, op_name(func)))
 
 
 @reads("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")

@@ -47,12 +47,34 @@ def bodies(axes):
     }
 
 
+class Gate(nn.Module):
+    """A map times a number from all of itself."""
+
+    def __init__(self, axes):
+        super().__init__()
+        self.space = tuple(range(2, 2 + axes))
+        self.norm = nn.GroupNorm(2, C)
+
+    def forward(self, x):
+        s = x.mean(self.space, keepdim=True)
+        return x * s.sigmoid() + self.norm(x)
+
+
+def global_bodies(axes):
+    """What lets a unit see everything, or as much as its neighbours."""
+    return {
+        "gate": Gate(axes),
+        "upsample": nn.Sequential(AVERAGE[axes](2), nn.Upsample(scale_factor=2)),
+    }
+
+
 CASES = [(axes, name) for axes in (1, 3) for name in bodies(axes)]
 
 
 def network(axes, name, seed=0):
     torch.manual_seed(seed)
-    net = nn.Sequential(CONV[axes](2, C, 3, padding=1), bodies(axes)[name], nn.Tanh()).double().eval()
+    body = (bodies(axes) | global_bodies(axes))[name]
+    net = nn.Sequential(CONV[axes](2, C, 3, padding=1), body, nn.Tanh()).double().eval()
     for norm in net.modules():
         if isinstance(norm, NORM[axes]):
             nn.init.normal_(norm.running_mean)
@@ -68,7 +90,7 @@ def image(axes, at):
     return found
 
 
-@pytest.mark.parametrize(("axes", "name"), CASES)
+@pytest.mark.parametrize(("axes", "name"), CASES + [(axes, n) for axes in (1, 3) for n in ("gate", "upsample")])
 @torch.no_grad()
 def test_unbounded_gives_the_same_wherever_the_picture_lies(axes, name):
     net, space = network(axes, name), tuple(range(2, 2 + axes))
@@ -142,6 +164,20 @@ def test_a_unit_sees_what_its_derivative_says(axes, name):
     for rows, sight, at, side in zip(support(axes, name, unit), found.sights, unit, SIDES[axes], strict=True):
         first, last = max(0, sight.stride * at + sight.first), min(side - 1, sight.stride * at + sight.last)
         assert (rows[0], rows[-1]) == (first, last)
+
+
+@pytest.mark.parametrize("axes", [1, 3])
+def test_a_gate_and_a_norm_over_space_are_seen_to_see_everything(axes):
+    assert len(reach(network(axes, "gate"), *SIDES[axes], channels=2).pools) == 1
+
+
+@pytest.mark.parametrize("axes", [1, 3])
+def test_an_upsampled_unit_says_at_least_what_it_sees(axes):
+    found = reach(network(axes, "upsample"), *SIDES[axes], channels=2)
+    for unit in ((5,) * axes, (6,) * axes):
+        for rows, sight, at in zip(support(axes, "upsample", unit), found.sights, unit, strict=True):
+            assert sight.stride * at + sight.first <= rows[0]
+            assert rows[-1] <= sight.stride * at + sight.last
 
 
 @pytest.mark.parametrize(("axes", "name"), CASES)

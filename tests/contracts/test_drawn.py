@@ -15,6 +15,7 @@ from equivariance.reach import reach
 from equivariance.theory import certified, smallest_certified_border
 from tests.canvas.oracle import IllPosed, Scene, assert_equal, outcome
 
+from .continued import Continued
 from .drawn import C, Drawn, kinds, networks
 
 COLOUR = (0.3, -0.2, 0.5)
@@ -100,6 +101,18 @@ def types_on_canvas(steps, conv):
         assert torch.allclose(found, wanted, 1e-9, 1e-9 * float(wanted.abs().max()), equal_nan=True)
 
 
+def written_out(steps, mode):
+    """A type that continues the map is the network with every padding done by hand; steps that pad or cut excluded."""
+    assume(not {"pad", "lowest", "crop", "narrow", "padded", "upsample"} & {name for name, _ in steps})
+    net, image = made(steps), torch.randn(2, 3, SIDE, SIDE, dtype=torch.float64)
+    with reading(f"written {mode}", UserError), torch.no_grad():
+        found = unwrap(net(bounded(image, RULES[mode])))
+        with Continued(mode):
+            wanted = net(image)
+        assert found.shape == wanted.shape
+        assert torch.allclose(found, wanted, 1e-9, 1e-9 * float(wanted.abs().max()))
+
+
 def support(steps, unit):
     """The rows and columns of the image in which the derivative of a unit is ever not zero."""
     seen = [torch.zeros(SIDE, dtype=torch.bool) for _ in range(2)]
@@ -159,6 +172,9 @@ CONTRACTS = {
     "unbounded": unbounded,
     "full": lambda steps: types_on_canvas(steps, "full"),
     "circular": lambda steps: types_on_canvas(steps, "circular"),
+    "written circular": lambda steps: written_out(steps, "circular"),
+    "written reflect": lambda steps: written_out(steps, "reflect"),
+    "written replicate": lambda steps: written_out(steps, "replicate"),
     "sight": sight,
     "certificate": certificate,
 }
