@@ -23,6 +23,8 @@ def pool(op: Pool, canvas: Canvas) -> Tensor:
 
     Each bin has the window's cells, and every ground cell as often as the bin shows it.
     """
+    if not canvas.dtype.is_floating_point:  # counts and masks, where a sum has another type and nothing lies below all
+        return op.apply(canvas.dense())
     rows, cols = _bins(canvas, op.bins)
     if (len(rows), len(cols)) == canvas.sides and op.keep:
         return canvas.dense()

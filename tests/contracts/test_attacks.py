@@ -88,6 +88,25 @@ def test_what_goes_the_long_way_round_gives_what_dense_gives(name):
     assert READERS["reach"][0](SAME[name]).sides == wanted.shape[2:] if name != "orthogonal" else (9, 8)
 
 
+POOLED = {
+    "count": lambda x: (x > 0).sum((2, 3)),
+    "share": lambda x: (x > 0).to(x.dtype).mean((2, 3)),
+    "least whole number": lambda x: (10 * x).int().amin((2, 3)),
+    "any": lambda x: (x > 0).amax((2, 3), keepdim=True),
+    "all": lambda x: (x > 0).amin((2, 3)),
+    "magnitudes": lambda x: (x * 1j).sum((2, 3)).abs(),
+}
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_counts_and_masks_are_pooled_as_dense_pools_them(name):
+    wanted = POOLED[name](canvas().dense())
+    for reader in ("canvas", "boundary"):
+        found = READERS[reader][0](Leaf(POOLED[name]))
+        assert found.dtype == wanted.dtype
+        assert torch.allclose(found, wanted)
+
+
 REFUSED = {
     "a slice written through": lambda x: (x[:, :2][:, 1:].mul_(2), x)[1],
     "a turned map written through": lambda x: (x.permute(0, 2, 3, 1).add_(1), x)[1],
