@@ -118,8 +118,10 @@ def kind(network: nn.Module) -> str:
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     side = getattr(network, "default_cfg", {}).get("input_size", (3, SIDE, SIDE))[-1]
-    with torch.no_grad(), _Called(network) as called:
-        network(torch.zeros(1, 3, side, side, device=device))
+    with torch.no_grad(), _Called() as called:
+        image = torch.zeros(1, 3, side, side, device=device)
+        called.note(image)
+        network(image)
     if called.kind != CONVOLUTIONAL:
         return called.kind
     try:
@@ -133,25 +135,31 @@ def kind(network: nn.Module) -> str:
 class _Called(TorchFunctionMode):
     """Tells by what a network calls whether it attends or recurs."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.kind = CONVOLUTIONAL
-        self._own = {id(tensor) for tensor in (*network.parameters(), *network.buffers())}
+        self._images: dict[int, Tensor] = {}  # what is computed from the image, by id; kept, or ids would be used again
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = getattr(func, "__name__", "")
-        if name in ATTENTION or (name in PRODUCTS and self._computed(args) > 1):
+        name, given = getattr(func, "__name__", ""), self._computed((args, tuple((kwargs or {}).values())))
+        if name in ATTENTION or (name in PRODUCTS and given > 1):
             self.kind = ATTENDS
         elif name in THROUGH_PIXELS and self.kind == CONVOLUTIONAL:
             self.kind = RECURRENT
-        return func(*args, **(kwargs or {}))
+        found = func(*args, **(kwargs or {}))
+        if given:
+            self.note(found)
+        return found
+
+    def note(self, found: Any) -> None:
+        """These tensors are computed from the image."""
+        for value in found if isinstance(found, tuple | list) else (found,):
+            if isinstance(value, Tensor):
+                self._images[id(value)] = value
+            elif isinstance(value, tuple | list):
+                self.note(value)
 
     def _computed(self, values: Any) -> int:
-        """How many tensors among the arguments are none of the network's own."""
-        found = 0
-        for value in values:
-            if isinstance(value, tuple | list):
-                found += self._computed(value)
-            else:
-                found += isinstance(value, Tensor) and id(value) not in self._own
-        return found
+        """How many tensors among the arguments are computed from the image."""
+        nested = sum(self._computed(value) for value in values if isinstance(value, tuple | list))
+        return nested + sum(isinstance(value, Tensor) and id(value) in self._images for value in values)

@@ -5,7 +5,8 @@ readers give descriptions a meaning and parse nothing: `canvas` (values), `bound
 Reading order: layout · descriptions · call (finding the maps) · then one file per family of torch functions.
 """
 
-from equivariance.ops import channels as channels  # each of these files registers the functions it reads
+from equivariance.ops import blocks as blocks  # each of these files registers the functions it reads
+from equivariance.ops import channels as channels
 from equivariance.ops import indexing as indexing
 from equivariance.ops import joining as joining
 from equivariance.ops import moving as moving

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from equivariance.ops.blocks import in_blocks
 from equivariance.ops.call import Function, Reading, op_name, reads
 from equivariance.ops.channels import channelwise, flat
 from equivariance.ops.descriptions import Answer, Pixelwise, Unknown, Unroll
@@ -49,11 +50,15 @@ def movedim(func: Function, input: Map, source: Any, destination: Any) -> Readin
 
 
 @reads("view", "reshape")
-def reshape(func: Function, input: Map, *shape: Any) -> Reading:
-    """Another grouping of the channels; images and axes of space stay dimensions of their own."""
+def reshape(func: Function, input: Map, *shape: Any) -> Reading | Answer:
+    """Another grouping of the channels, images and axes of space stay dimensions of their own; or blocks of pixels."""
     if len(shape) == 1 and isinstance(shape[0], torch.dtype):
         raise Unknown("view as another dtype")
-    return _view(_regrouped(op_name(func), input, flat(shape)))
+    new = _resolved(input, flat(shape))
+    blocks = in_blocks(input, new)
+    if blocks is not None:
+        return Answer(input.viewed_as(blocks))
+    return _view(_regrouped(op_name(func), input, new))
 
 
 @reads("unflatten")
@@ -73,10 +78,7 @@ def flatten(func: Function, input: Map, start_dim: int = 0, end_dim: int = -1) -
 
 
 def _regrouped(name: str, input: Map, shape: Sequence[int]) -> Pixelwise:
-    old, new = list(input.shape), list(shape)
-    if new.count(-1) == 1:
-        known = torch.Size(n for n in new if n != -1).numel()
-        new[new.index(-1)] = input.numel() // max(known, 1)
+    old, new = list(input.shape), _resolved(input, shape)
     found = _matched(input.form, old, new)
     if found is None:
         raise Unknown(f"{name} of {old} to {new}", "it would mix pixels or images with other dimensions")
@@ -86,6 +88,15 @@ def _regrouped(name: str, input: Map, shape: Sequence[int]) -> Pixelwise:
         return t.reshape([t.shape[kept[d]] if d in kept else n for d, n in enumerate(new)])
 
     return Pixelwise(apply, (found,))
+
+
+def _resolved(input: Map, shape: Sequence[int]) -> list[int]:
+    """A shape with the number that -1 stands for."""
+    new = list(shape)
+    if new.count(-1) == 1:
+        known = torch.Size(n for n in new if n != -1).numel()
+        new[new.index(-1)] = input.numel() // max(known, 1)
+    return new
 
 
 def _matched(form: Layout, old: Sequence[int], new: Sequence[int]) -> Layout | None:
