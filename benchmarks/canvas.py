@@ -43,8 +43,9 @@ from torch import Tensor, nn
 
 from equivariance import memory
 from equivariance.canvas import Canvas, cost, place
-from equivariance.models import CONVS, Classifier
+from equivariance.models import Classifier
 from equivariance.models.trunk import trunk
+from equivariance.registries import CONVS
 
 PICTURE, SHIFT, INNER = 56, 64, 120  # pixels
 BLACK = (-2.1179, -2.0357, -1.8044)  # after ImageNet normalisation
@@ -95,7 +96,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks canvas", description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("--arch", nargs="+", default=ARCHS, help="bagnet33 or torchvision names")
     parser.add_argument("--border", nargs="+", type=int, default=[0, 128, 512], help="pixels")
-    parser.add_argument("--conv", nargs="+", default=["same"], choices=list(CONVS))
+    parser.add_argument("--conv", nargs="+", default=["same"], choices=CONVS.names())
     parser.add_argument("--mode", default="eval", choices=["eval", "train"])
     parser.add_argument("--pictures", type=int, default=16, help="of the canvas batch, each at both places")
     parser.add_argument("--repeats", type=int, default=3)

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import torch
 
-from equivariance.experiments import red_green
+from equivariance.experiments.red_green import run as red_green
 
 RECIPE = {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 5e-5, "batch": 200, "patience": 50, "shuffle": False}
 DATA = SimpleNamespace(train=2000, validation=1000, test=1000, splits="shared", seed=1988)

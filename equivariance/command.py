@@ -6,8 +6,9 @@ import sys
 from typing import Any, NoReturn
 
 from equivariance.errors import UserError
-from equivariance.overrides import check
+from equivariance.overrides import check, modules
 from sweeps.grammar import parse
+from sweeps.registry import load
 
 # Flags of Hydra of which each asks for something else.
 MODES = ("run", "multirun", "cfg", "info")
@@ -31,7 +32,11 @@ def read(arguments: list[str]) -> list[str]:
         return arguments
     if flags.experimental_rerun is not None:
         raise UserError("--experimental-rerun: reads a pickle; the same command again reuses what is finished")
-    check(flags.overrides, elsewhere=bool(flags.config_path or flags.config_name or flags.config_dir))
+    for name in ("config_path", "config_name"):
+        if getattr(flags, name):
+            raise UserError(f"--{name.replace('_', '-')}: the run's tree is this product's; --config-dir adds to it")
+    load(modules(flags.overrides))
+    check(flags.overrides, flags.config_dir)
     if flags.multirun and (flags.cfg or flags.info):
         flags.multirun, flags.overrides = False, _shared(flags.overrides)
     asked = [f"--{name}" for name in MODES if getattr(flags, name)]

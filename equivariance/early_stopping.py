@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from equivariance.progress import track
 from equivariance.train import Examples, Report, Row, evaluate, one_epoch, row, unheard
+from sweeps.progress import track
 
 if TYPE_CHECKING:
     from equivariance.config_controls import Adadelta

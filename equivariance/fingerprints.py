@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 from functools import lru_cache, partial
 from pathlib import Path
 
-from equivariance.config import Config, Data
+from equivariance.config import PythonArch, Run
+from equivariance.config.data import Pictures
 from equivariance.errors import UserError, printable
+from equivariance.registries import DATA
 from sweeps.digests import remembered
+from sweeps.registry import load
 
 
-def fingerprints(config: Config) -> dict[str, str]:
-    """What the config's paths hold, so that a moved folder is the same and a changed one is not.
+def fingerprints(config: Run) -> dict[str, str]:
+    """What the config's paths and modules hold, so that a moved folder is the same and a changed one is not.
+
+    Of a module of one's own its own file counts, not what it imports.
 
     Digests are remembered beside the runs, so that the same command again reads no unchanged file.
 
     Raises: UserError: a missing folder or file.
     """
     found, runs = {}, Path(config.runs)
-    if isinstance(config.data, Data) and config.data.name != "photos" and config.data.root:
+    if isinstance(config.data, Pictures) and DATA.get(config.data.name).rooted and config.data.root:
         found["data.root"] = _folder(Path(config.data.root), 3 * config.data.pictures, runs)
     if config.init.checkpoint:
         found["init.checkpoint"] = _checkpoint(Path(config.init.checkpoint), runs)
-    return found
+    if isinstance(config.arch, PythonArch):
+        found["arch.name"] = _module(config.arch.name.partition(":")[0], runs)
+    return found | {f"import.{name}": _module(name, runs) for name in config.imports}
+
+
+def _module(name: str, runs: Path) -> str:
+    """The source of a module of one's own.
+
+    Raises: UserError: there is none.
+    """
+    load([name.partition(".")[0]])
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+        raise UserError(f"{name}: no such module here or among the installed packages")
+    return remembered([Path(spec.origin)], _memo(Path(spec.origin), runs))[0]
 
 
 @lru_cache(8)

@@ -10,18 +10,21 @@ from typing import Any
 
 import yaml
 
-from equivariance.config import Config, scientific
+from equivariance.config import Run, scientific
 from equivariance.edition import EDITION
 from equivariance.errors import UserError
 from equivariance.fingerprints import fingerprints
 from equivariance.origin import commit, release
+from equivariance.protocols import implied
+from sweeps.experiments import EXPERIMENTS
 from sweeps.identity import identity
 from sweeps.launcher.pool import Machine
 from sweeps.launcher.source import Job, Report
 from sweeps.records import Record
+from sweeps.registry import load
 
 
-def prepare(config: Config) -> Job:
+def prepare(config: Run) -> Job:
     """A validated config as a job: identified, nothing computed.
 
     Raises: UserError: a missing folder or file, or a folder of runs that cannot be written.
@@ -32,7 +35,7 @@ def prepare(config: Config) -> Job:
     return Job(record, label(config), partial(compute, config, found, record), config.force)
 
 
-def compute(config: Config, fingerprints: dict[str, str], record: Record, report: Report) -> dict[str, Any]:
+def compute(config: Run, fingerprints: dict[str, str], record: Record, report: Report) -> dict[str, Any]:
     """Runs the experiment and leaves its record; the result is written last.
 
     Args:
@@ -43,24 +46,26 @@ def compute(config: Config, fingerprints: dict[str, str], record: Record, report
     """
     from safetensors.torch import save
 
-    from equivariance import experiments
+    from equivariance.experiments.compute import run
 
+    load(config.imports)
     began = time.time()
-    record.start(yaml.safe_dump(config.model_dump(), sort_keys=False))
-    result = experiments.run(config, report)
+    record.start(yaml.safe_dump(config.plain(), sort_keys=False))
+    result = run(config, report)
     record.keep("checkpoint.safetensors", save({k: v.contiguous() for k, v in result.weights.items()}))
     for name, content in result.files.items():
         record.keep(name, content)
     values = {
         "label": label(config),
         "config": {
-            **config.model_dump(exclude={"force", "runs", "tracking"}),
+            **{k: v for k, v in config.plain().items() if k not in ("force", "runs", "tracking")},
             "fingerprints": fingerprints,
             "edition": EDITION,
         },
         "metrics": result.metrics,
         "right": result.right,
         "notes": result.notes,
+        "implied": implied(config),
         "sweep": config.tracking.sweep,
         "version": release(),
         "commit": commit(),
@@ -71,21 +76,16 @@ def compute(config: Config, fingerprints: dict[str, str], record: Record, report
     return {"identity": record.identity, **values}
 
 
-def label(config: Config) -> str:
+def label(config: Run) -> str:
     """A run in a few words."""
-    if config.experiment.name == "leak_distance":
-        return f"leak distance {config.arch.name} {config.init.name} {config.conv.name} seed={config.seed}"
-    if config.experiment.name != "quadrant":
-        tap = getattr(config.experiment, "tap", f"seed={config.seed}")
-        return f"{config.experiment.name} {config.protocol} {config.conv.name} {tap}"
-    return f"{config.arch.name} {config.init.name} {config.conv.name} border={config.border} seed={config.seed}"
+    return EXPERIMENTS.get(config.experiment.name).label(config)
 
 
-def outlook(configs: list[Config]) -> tuple[int, float]:
+def costs(configs: list[Run]) -> tuple[int, float]:
     """How many of the runs are certified, and the seconds that all take one after another; measured in a worker."""
-    from equivariance import experiments
+    from equivariance.experiments.compute import outlook
 
-    return experiments.outlook(configs)
+    return outlook(configs)
 
 
 def _gpus() -> int:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from torch import nn
 
 from equivariance import theory
-from equivariance.boundary import CONVS
 from equivariance.canvas import place as place
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.models.classifier import FeatureMap
+from equivariance.registries import CONVS
 
 
 class ReceptiveField(NamedTuple):
@@ -94,8 +94,8 @@ def with_conv(model: nn.Module, conv: str, background: tuple[float, ...] | None 
     >>> layer(torch.zeros(1, 3, 8, 8)).shape
     torch.Size([1, 4, 10, 10])
     """
-    if conv not in CONVS:
-        raise UserError(f"conv={conv}: allowed: {', '.join(CONVS)}")
+    if conv not in CONVS.names():
+        raise UserError(f"conv={conv}: allowed: {', '.join(CONVS.names())}")
     found = FeatureMap(model, conv)
     found.background = background
     found.train(model.training)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from equivariance.config import Config
-from equivariance.config_errors import keys, unknown
+from equivariance.config.refusals import keys, unknown
 from equivariance.errors import UserError
+from sweeps.experiments import EXPERIMENTS, schema
 from sweeps.grammar import parse
 
 if TYPE_CHECKING:
@@ -30,29 +31,80 @@ def register_protocol() -> None:
     OmegaConf.register_new_resolver("protocol", choose, replace=True)
 
 
-def check(overrides: list[str], elsewhere: bool = False) -> None:
+def known_keys() -> list[str]:
+    """Every key that a run of some registered experiment has."""
+    return list(dict.fromkeys(key for name in EXPERIMENTS.names() for key in keys(schema(name))))
+
+
+def modules(overrides: list[str]) -> list[str]:
+    """The modules that `import=[…]` names on the command line."""
+    named = [o.value() for o in map(parse, overrides) if o.key_or_group == "import" and not o.is_delete()]
+    return [str(m) for value in named for m in (value if isinstance(value, list) else [value])]
+
+
+def check(overrides: list[str], folder: str | None = None) -> None:
     """Checks the grammar and the keys of all overrides, and the options chosen from config groups.
 
     Args:
         overrides: as typed, without flags.
-        elsewhere: with another config tree, whose keys and groups Hydra finds; the composed config is validated all
-            the same.
+        folder: a config folder of one's own, given by --config-dir.
     Raises: UserError: an unknown key or option, or an override that does not parse.
     """
-    known, sweeps = keys(Config), 0
+    known, sweeps = known_keys(), 0
+    tree = Tree(overrides, folder)
     for override in map(parse, overrides):
         key = override.key_or_group
         sweeps += key == "sweep"
         if sweeps > 1 or (key == "sweep" and (override.is_sweep_override() or isinstance(override.value(), list))):
             raise UserError(f"{override.input_line}: allowed: one sweep file at a time")
-        if not elsewhere and key.partition(".")[0] != "hydra" and not key.startswith("hydra/"):
-            _check_key(override, known)
+        if key.partition(".")[0] != "hydra" and not key.startswith("hydra/"):
+            _check_key(override, known, tree)
 
 
-def _check_key(override: Override, known: list[str]) -> None:
+class Tree:
+    """The config tree as Hydra will see it, folders of one's own included; read when it is first asked.
+
+    Args:
+        overrides: as typed; `hydra.searchpath` among them counts.
+        folder: of --config-dir.
+    """
+
+    def __init__(self, overrides: list[str], folder: str | None) -> None:
+        self._overrides = [o for o in overrides if o.lstrip("+").startswith("hydra.searchpath")]
+        self._folder = folder
+        self.options = cache(self._options)
+
+    def _options(self, group: str) -> list[str]:
+        """The choices of a config group; none where there is no such group."""
+        from hydra.errors import HydraException
+
+        try:
+            return list(self._repository.get_group_options(group))
+        except HydraException as error:
+            raise UserError(" ".join(str(error).split())) from error
+
+    @property
+    def _repository(self) -> Any:
+        from hydra._internal.config_loader_impl import ConfigLoaderImpl
+        from hydra._internal.utils import create_config_search_path
+        from hydra.core.plugins import Plugins
+
+        Plugins.instance()  # which add what the launchers and sweepers bring
+        path = create_config_search_path(str(conf_dir().resolve()))
+        if self._folder:
+            if not Path(self._folder).is_dir():
+                raise UserError(f"--config-dir={self._folder}: no such folder")
+            path.append("command-line", f"file://{Path(self._folder).absolute()}")
+        loader = ConfigLoaderImpl(path)
+        parsed, repository = loader._parse_overrides_and_create_caching_repo("config", self._overrides)
+        loader._process_config_searchpath("config", parsed, repository)
+        return repository
+
+
+def _check_key(override: Override, known: list[str], tree: Tree) -> None:
     key = override.key_or_group
-    options = {f.stem for f in (conf_dir() / key).glob("*.yaml")} if key and "." not in key else set()
-    if not options and key not in known:
+    options = tree.options(key) if key and "." not in key else []
+    if not options and key not in known and not _open(key, known):
         raise UserError(f"{override.input_line}: {unknown(key, known)}")
     if override.is_delete():
         other = f"{key}=" + " | ".join(sorted(options)) if options else f"{key}=VALUE"
@@ -61,7 +113,12 @@ def _check_key(override: Override, known: list[str]) -> None:
         _check_option(key, override.value(), override.is_sweep_override(), options)
 
 
-def _check_option(group: str, value: object, is_sweep: bool, options: set[str]) -> None:
+def _open(key: str, known: list[str]) -> bool:
+    """Whether a key lies in a section whose keys are the user's own."""
+    return key.startswith("arch.kwargs.") and "arch.kwargs" in known
+
+
+def _check_option(group: str, value: object, is_sweep: bool, options: list[str]) -> None:
     chosen = getattr(value, "list", None) if is_sweep else [value]
     for option in chosen or []:
         if str(getattr(option, "text", option)) not in options:

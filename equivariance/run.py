@@ -26,9 +26,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from equivariance.command import read
-from equivariance.config import Config, validate
+from equivariance.config import Run, validate
 from equivariance.errors import UserError
-from equivariance.job import MACHINE, NO_GPU, outlook, prepare
+from equivariance.job import MACHINE, NO_GPU, costs, prepare
 from equivariance.overrides import conf_dir, register_protocol
 from sweeps.addresses import guard, sealed
 from sweeps.cluster.cluster import Refused
@@ -47,7 +47,7 @@ from sweeps.tracking.mirror import Mirror
 ESTIMATE = 120.0
 
 
-def sweep(composed: list[DictConfig], name: str, limits: Limits, machine: Callable[[Config], Place]) -> None:
+def sweep(composed: list[DictConfig], name: str, limits: Limits, machine: Callable[[Run], Place]) -> None:
     """Runs all the configs of a multirun, after all of them have been validated.
 
     Args:
@@ -61,7 +61,7 @@ def sweep(composed: list[DictConfig], name: str, limits: Limits, machine: Callab
     launch(Grid(jobs), machine(configs[0]), limits, mirror(configs[0]), partial(_plan, configs, jobs))
 
 
-def sweep_config(composed: DictConfig, name: str | None = None) -> Config:
+def sweep_config(composed: DictConfig, name: str | None = None) -> Run:
     """A composed config of a sweep, checked and with the sweep's name, so that its record knows what it belongs to.
 
     Raises: UserError: it is not valid, or it names a GPU, which workers are given by the launcher.
@@ -76,24 +76,24 @@ def sweep_config(composed: DictConfig, name: str | None = None) -> Config:
     return config.model_copy(update={"tracking": tracking})
 
 
-def machine(config: Config) -> Machine:
+def machine(config: Run) -> Machine:
     """What workers of a sweep import and ask; without a GPU where the config wants none."""
     return NO_GPU if config.device == "cpu" else MACHINE
 
 
-def mirror(config: Config) -> Mirroring:
+def mirror(config: Run) -> Mirroring:
     """Where a sweep's runs are shown."""
     command = f"python -m equivariance.run {shlex.join(sys.argv[1:])}"
     return Mirroring(Mirror(config.tracking.uri, command), config.tracking.sweep)
 
 
-def _plan(configs: list[Config], jobs: list[Job], pool: Slots) -> str:
+def _plan(configs: list[Run], jobs: list[Job], pool: Slots) -> str:
     """The line before the first run: what is done, certified and to do, and about how long it takes."""
     to_do = [c for c, job in zip(configs, jobs, strict=True) if job.force or job.record.result() is None]
     done = len(jobs) - len(to_do)
     worker = pool.idle()
     try:
-        certified, seconds = worker.call(outlook, to_do, within=ESTIMATE)
+        certified, seconds = worker.call(costs, to_do, within=ESTIMATE)
     except (Died, RuntimeError) as error:  # the runs will say what is wrong with them
         if isinstance(error, Died):
             pool.replace(worker)

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from torch import nn
 
-from equivariance.bayes import red_green_ceiling as red_green_ceiling
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.reach import Pools, Reach, Sight, reach

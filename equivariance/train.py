@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equivariance.finite import finite
-from equivariance.progress import track
+from sweeps.progress import track
 
 if TYPE_CHECKING:
     from equivariance.config import Probe, Sgd

@@ -30,6 +30,11 @@ def conf_dir() -> Path:
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
 
 
+def has_sweep(name: str) -> bool:
+    """Whether there is a file conf/sweep/<name>.yaml."""
+    return (conf_dir() / "sweep" / f"{name}.yaml").is_file()
+
+
 def axes(name: str) -> dict[str, list[str]]:
     """The axes of conf/sweep/<name>.yaml and their values, as text."""
     sweep = yaml.safe_load((conf_dir() / "sweep" / f"{name}.yaml").read_text())

@@ -70,6 +70,22 @@ def of_seeds(values: list[float]) -> tuple[float, float, str]:
     return *of_scores(np.array([values])), SEEDS
 
 
+def of_values(values: list[float]) -> tuple[float, float]:
+    """Student's interval of the mean of any quantity over seeds; the value itself where there is but one.
+
+    Args:
+        values: one a seed, in any unit.
+    """
+    import numpy as np
+    from scipy import stats
+
+    mean = float(np.mean(values)) if values else float("nan")
+    if len(values) < 2:
+        return mean, mean
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean - half, mean + half
+
+
 def of_scores(scores: np.ndarray) -> tuple[float, float]:
     """The interval of the mean score.
 

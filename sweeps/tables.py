@@ -12,33 +12,30 @@ if TYPE_CHECKING:
 # Settings that decide no number: where and how a run was computed, and the place of what it read.
 # Contents of paths count by their fingerprints.
 IGNORED = ("device", "engine", "data.root", "init.checkpoint", "experiment")
-# For a param its value under each protocol (conf/): a column only where a run deviates from it.
-Implied = dict[str, dict[str, str]]
 
 
 def cells(
     frame: pandas.DataFrame,
     axes: list[str],
-    metric: str = "accuracy",
+    metric: str,
     others: tuple[str, ...] = (),
-    implied: Implied | None = None,
     sampled: bool = True,
 ) -> pandas.DataFrame:
     """Aggregates runs over seeds.
 
     Args:
-        frame: as `mlflow.search_runs` gives it; in a column `right` what runs record of single pictures.
+        frame: as `Mirror.read` gives it: in a column `right` what runs record of single pictures, in `implied` which
+            values follow from their protocol.
         axes: params that span the table.
         metric: a metric in [0, 1].
         others: further metrics, of which the mean alone is wanted.
-        implied: for a param its value under each protocol; it is a column only where a run deviates from it.
         sampled: whether test images are drawn from many; otherwise they are all that there are.
     Returns: columns axes, then every other setting in which the runs differ, then n (seeds), <metric>_mean,
         <metric>_std (sample deviation; empty for one seed), low, high: in percent; over: what the interval speaks of
         (sweeps/intervals.py); then certified: whether theory proves the value, which then has no interval; then the
         means of `others`, as they are.
     """
-    settings, found = groups(frame, axes, implied)
+    settings, found = groups(frame, axes)
     rows = []
     for key, seeds in found:
         values, certified = seeds[f"metrics.{metric}"], _certified(seeds)
@@ -53,34 +50,22 @@ def cells(
     return pd.DataFrame(rows, columns=columns)
 
 
-def groups(
-    frame: pandas.DataFrame, axes: list[str], implied: Implied | None = None
-) -> tuple[list[str], list[tuple[tuple, pandas.DataFrame]]]:
+def groups(frame: pandas.DataFrame, axes: list[str]) -> tuple[list[str], list[tuple[tuple, pandas.DataFrame]]]:
     """The runs of each cell.
 
     Args:
-        frame: as `mlflow.search_runs` gives it.
+        frame: as in `cells`.
         axes: params that span the table.
-        implied: for a param its value under each protocol.
     Returns: The other settings in which runs differ, or deviate from what is implied; and for each cell its values of
         axes and settings, and its runs, one a seed.
     """
-    settings = _settings(frame, axes, implied or {})
+    settings = _settings(frame, axes)
     named = frame.rename(columns={f"params.{s}": s for s in [*axes, *settings]})
+    for setting in settings:  # a list, say, cannot be grouped by
+        named[setting] = named[setting].map(str, na_action="ignore")
     grouped = named.fillna(dict.fromkeys(settings, "-")).groupby([*axes, *settings], sort=False)
     found = [(key if isinstance(key, tuple) else (key,), runs.drop_duplicates("params.seed")) for key, runs in grouped]
     return settings, found
-
-
-def where_read(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """Runs without the settings that their convolution type does not read.
-
-    Args:
-        frame: as `mlflow.search_runs` gives it.
-    """
-    if "params.conv.pools" not in frame:  # which only full convolution reads
-        return frame.copy()
-    return frame.assign(**{"params.conv.pools": frame["params.conv.pools"].where(frame["params.conv"] == "full")})
 
 
 def said(row: dict[Any, Any], name: str, interval: str = "") -> str:
@@ -103,11 +88,11 @@ def counted(row: dict[Any, Any]) -> str:
     return f"{row['n']:.0f}" + (f", {row['over']}" if row["over"] == intervals.PICTURES else "")
 
 
-def pivot(table: pandas.DataFrame, rows: list[str], column: str) -> pandas.DataFrame:
+def pivot(table: pandas.DataFrame, rows: list[str], column: str, metric: str) -> pandas.DataFrame:
     """A table for people: cells as of `said` by rows and one axis across, published values as rows of their own."""
     import pandas as pd
 
-    shown = table.assign(cell=[said(r, "accuracy") for r in table.to_dict("records")])
+    shown = table.assign(cell=[said(r, metric) for r in table.to_dict("records")])
     wide = shown.pivot_table(index=rows, columns=column, values="cell", aggfunc="first", sort=False)
     published = table.dropna(subset=["published"]) if "published" in table else table.iloc[:0]
     if len(published):
@@ -118,33 +103,40 @@ def pivot(table: pandas.DataFrame, rows: list[str], column: str) -> pandas.DataF
     return wide.sort_index(axis=1).sort_index().fillna("")
 
 
-def _settings(frame: pandas.DataFrame, axes: list[str], implied: Implied) -> list[str]:
+def _settings(frame: pandas.DataFrame, axes: list[str]) -> list[str]:
     names = [c.removeprefix("params.") for c in frame.columns if c.startswith("params.")]
     free = [n for n in names if n not in (*axes, "seed", *IGNORED)]
-    deviating = {n for n in free if n in implied and _deviates(frame, n, implied[n])}
-    differing = {
-        n for n in free if n not in implied and _differs(frame[f"params.{n}"], n) and not _named(frame, n, axes)
-    }
-    return sorted(deviating | differing)
+    return sorted(n for n in free if _deviates(frame, n) or (_differs(frame, n) and not _named(frame, n, axes)))
 
 
-def _deviates(frame: pandas.DataFrame, name: str, values: dict[str, str]) -> bool:
-    """Whether a run has another value than the one that its protocol implies."""
-    found = frame[f"params.{name}"]
-    return bool((found.notna() & (found != frame["params.protocol"].map(values))).any())
+def _implied(frame: pandas.DataFrame, name: str) -> pandas.Series:
+    """Whether a run's protocol says what it has in a setting."""
+    import pandas as pd
+
+    told = frame["implied"] if "implied" in frame else pd.Series([None] * len(frame), frame.index)
+    return told.map(lambda implied: isinstance(implied, dict) and name in implied)
 
 
-def _differs(values: pandas.Series, name: str) -> bool:
+def _deviates(frame: pandas.DataFrame, name: str) -> bool:
+    """Whether a run has another value than the one that its protocol implies: a column then, also of the others."""
+    told = frame[_implied(frame, name)]
+    pairs = zip(told[f"params.{name}"], told["implied"], strict=True) if len(told) else ()
+    return any(value != implied[name] for value, implied in pairs)
+
+
+def _differs(frame: pandas.DataFrame, name: str) -> bool:
     """Whether runs differ in a setting; what a run does not have is another content, and otherwise says nothing."""
-    absent = "-" if name.startswith("fingerprints.") or name == "edition" else None
+    values = frame[f"params.{name}"][~_implied(frame, name)].map(str, na_action="ignore")
+    absent = "-" if name.startswith(("fingerprints.", "edition")) else None
     return (values if absent is None else values.fillna(absent)).dropna().nunique() > 1
 
 
 def _named(frame: pandas.DataFrame, name: str, axes: list[str]) -> bool:
-    """Whether a detail of the architecture (library, mean, std) follows from the architecture's name."""
-    if not name.startswith("arch.") or "arch" not in axes:
+    """Whether a detail of a section (of the architecture: library, mean, std) follows from the section's name."""
+    section = name.partition(".")[0]
+    if section not in axes or section == name:
         return False
-    return bool((frame.groupby("params.arch")[f"params.{name}"].nunique() <= 1).all())
+    return bool((frame.groupby(f"params.{section}")[f"params.{name}"].agg(lambda v: v.map(str).nunique()) <= 1).all())
 
 
 def _certified(group: pandas.DataFrame) -> bool:

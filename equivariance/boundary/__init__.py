@@ -20,8 +20,6 @@ Source: Kayhan & van Gemert 2020, section 3; partial: Liu et al. 2018 (arXiv 181
 from equivariance.boundary import meanings as meanings  # these two register what each description means
 from equivariance.boundary import sliding as sliding
 from equivariance.boundary.bounded import Bounded, bounded, unwrap
-from equivariance.boundary.rules import RULES
+from equivariance.boundary.rules import RULES, Rule
 
-CONVS = ("same", *RULES)
-
-__all__ = ["CONVS", "RULES", "Bounded", "bounded", "unwrap"]
+__all__ = ["RULES", "Bounded", "Rule", "bounded", "unwrap"]

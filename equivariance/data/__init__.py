@@ -1,22 +1,52 @@
-"""Pictures, and the data sets made of them, with splits that are disjoint by construction."""
+"""Pictures, and the splits made of them, disjoint by construction.
+
+A data set is a function `pictures(data, side, skipped) -> Iterator[Picture]`: `data` is its section of the config,
+`side` the pixels a side that its pictures have, and `skipped` takes a line for each file that cannot be used. It gives
+pictures in a fixed order, lazily. The house deals them to the splits, keeps groups together, and refuses one picture in
+two splits.
+
+    from equivariance.data import Picture, dataset
+
+    @dataset("mine")
+    def mine(data, side, skipped):
+        for path in sorted(Path(data.root).glob("*.png")):
+            yield Picture(cut(path, side), source=path.name, group=path.name[:3])
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from equivariance.data import folder
+from equivariance.config.data import Pictures
 from equivariance.data.folder import fingerprint as folder_fingerprint
-from equivariance.data.photos import photos
-from equivariance.data.splits import SPLITS, Splits, deal, shared
+from equivariance.data.splits import SPLITS, Picture, Splits, deal, shared
+from equivariance.registries import DATA, DataSet
+from sweeps.registry import resolved
 
 if TYPE_CHECKING:
-    from equivariance.config import Data
+    Source = Callable[[Pictures, int, list[str]], Iterator[Picture]]
 
-__all__ = ["SPLITS", "Splits", "folder_fingerprint", "load_pictures"]
+__all__ = ["SPLITS", "Picture", "Pictures", "Splits", "dataset", "folder_fingerprint", "load_pictures"]
 
 
-def load_pictures(data: Data, side: int) -> Splits:
+def dataset(name: str, schema: type[Pictures] = Pictures, rooted: bool = False) -> Callable[[Source], Source]:
+    """Registers a function as a data set.
+
+    Args:
+        name: in the config, `data.name`.
+        schema: its section of the config, for keys of its own.
+        rooted: whether it reads the folder `data.root`, whose contents are then part of a run's identity.
+    """
+
+    def registered(pictures: Source) -> Source:
+        DATA.add(name, DataSet(pictures, schema, rooted))
+        return pictures
+
+    return registered
+
+
+def load_pictures(data: Pictures, side: int) -> Splits:
     """The source pictures of a run.
 
     Args:
@@ -24,10 +54,6 @@ def load_pictures(data: Data, side: int) -> Splits:
         side: pixels a side of the pictures.
     Raises: UserError: missing folder, too few pictures, or one picture in two splits.
     """
-    if data.name == "photos":
-        splits = photos(data.pictures, side, data.seed, data.resize)
-        return shared(iter(splits.pictures["train"]), data.pictures, []) if data.splits == "shared" else splits
-    assert data.root is not None  # the config's cross-check
     skipped: list[str] = []
-    found = folder.pictures(Path(data.root), side, data.crop, data.resize, skipped)
-    return (shared if data.splits == "shared" else deal)(found, data.pictures, skipped)
+    found = resolved(DATA.get(data.name).pictures)(data, side, skipped)
+    return (shared if data.splits == "shared" else deal)(iter(found), data.pictures, skipped)

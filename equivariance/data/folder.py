@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from PIL import Image
 from equivariance.data.picture_file import UnusableError, read
 from equivariance.data.splits import Picture
 from equivariance.errors import UserError, printable, reason
+
+if TYPE_CHECKING:
+    from equivariance.config.data import Pictures
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
 # Folders that macOS and network storages put beside people's own, with copies of their files.
@@ -78,16 +81,17 @@ def fingerprint(root: Path, count: int, digest: Callable[[list[Path]], list[str]
     return whole.hexdigest()[:16]
 
 
-def pictures(root: Path, side: int, crop: float, resize: str, skipped: list[str]) -> Iterator[Picture]:
+def pictures(data: Pictures, side: int, skipped: list[str]) -> Iterator[Picture]:
     """Reads pictures one by one, in the order of `files`.
 
     Args:
-        root: the folder.
+        data: the folder; the side of the central crop as a share of the shorter side; and how it is resized:
+            `antialias`, or `released`: to 224 pixels and then bilinear without anti-aliasing.
         side: pixels a side of the result.
-        crop: side of the central crop as a share of the shorter side.
-        resize: `antialias`, or `released`: to 224 pixels and then bilinear without anti-aliasing.
         skipped: gets a line for each file that is no usable picture, with the reason.
     """
+    assert data.root is not None  # the config's cross-check
+    root = Path(data.root)
     for file, turn in files(root).items():
         name = printable(file.relative_to(root))
         try:
@@ -95,7 +99,7 @@ def pictures(root: Path, side: int, crop: float, resize: str, skipped: list[str]
         except UnusableError as error:
             skipped.append(f"{name}: {error}")
             continue
-        yield Picture(shrink(_central(image, crop), side, resize), name, turn)
+        yield Picture(shrink(_central(image, data.crop), side, data.resize), name, turn)
 
 
 def shrink(image: Image.Image, side: int, resize: str) -> np.ndarray:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from equivariance.data.folder import shrink
-from equivariance.data.splits import SPLITS, Picture, Splits, checked
+from equivariance.data.splits import SPLITS, Picture
+
+if TYPE_CHECKING:
+    from equivariance.config.data import Pictures
 
 # Photographs whose licence scikit-image states as CC0 or public domain.
 PHOTOS = (
@@ -21,27 +27,23 @@ ZOOM = 3.0
 FLAT = 8.0
 
 
-def photos(count: int, side: int, seed: int, resize: str = "antialias") -> Splits:
-    """Square crops, resized.
+def photos(data: Pictures, side: int, skipped: list[str]) -> Iterator[Picture]:
+    """Square crops, resized, without end.
 
     Each photograph is cut into three strips across its longer side, one strip a split, so that no pixel is in two
     splits. Within a strip, place and size of a crop are random and crops may overlap.
 
     Args:
-        count: pictures per split.
+        data: its seed is that of the choice of crops.
         side: pixels a side of the pictures.
-        seed: of the choice of crops.
-        resize: `antialias` or `released`, see `folder.pictures`.
-    Raises: UserError: never in practice; a crop that occurred in two splits would be one.
+        skipped: nothing is.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(data.seed)
     images = [_load(name) for name in PHOTOS]
-    pictures: dict[str, list[Picture]] = {split: [] for split in SPLITS}
-    for number in range(count):
+    for number in count():
         image, name = images[number % len(images)], PHOTOS[number % len(PHOTOS)]
         for index, split in enumerate(SPLITS):
-            pictures[split].append(_crop(_strip(image, index), name, split, side, generator, resize))
-    return checked(Splits(pictures))
+            yield _crop(_strip(image, index), name, split, side, generator, data.resize)
 
 
 def _load(name: str) -> Image.Image:
@@ -66,4 +68,4 @@ def _crop(strip: Image.Image, name: str, split: str, side: int, generator: np.ra
     pixels = shrink(strip.crop(box), side, resize)
     if pixels.std() < FLAT:
         return _crop(strip, name, split, side, generator, resize)
-    return Picture(pixels, f"{name}, {split} strip, {box}")
+    return Picture(pixels, f"{name}, {split} strip, {box}", split=split)

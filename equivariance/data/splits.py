@@ -24,11 +24,15 @@ class Picture:
         pixels: uint8 [side, side, 3], RGB.
         source: where it was taken from, to name it in messages.
         turn: number of its class plus how many of that class came before; None where there are no classes.
+        split: the one of SPLITS that it must be in; None: any.
+        group: pictures of one group (of one patient, scene or writer) are all in one split; None: it stands alone.
     """
 
     pixels: np.ndarray
     source: str
     turn: int | None = None
+    split: str | None = None
+    group: str | None = None
 
     @property
     def content(self) -> str:
@@ -65,7 +69,7 @@ class Splits:
 
 
 def deal(pictures: Iterator[Picture], count: int, skipped: list[str]) -> Splits:
-    """Deals pictures in turn to the three splits until each has `count`.
+    """Deals pictures in turn to the three splits until each has `count`; those of one group all go to one.
 
     Args:
         pictures: read lazily, in a fixed order; no more than needed are read.
@@ -74,19 +78,33 @@ def deal(pictures: Iterator[Picture], count: int, skipped: list[str]) -> Splits:
     Raises: UserError: too few pictures, or one picture in two splits.
     """
     dealt: dict[str, list[Picture]] = {split: [] for split in SPLITS}
-    for number in range(3 * count):
+    homes: dict[str, str] = {}
+    number = 0
+    while number < 3 * count:
         picture = next(pictures, None)
         if picture is None:
             bad = f"; {len(skipped)} skipped" if skipped else ""
             raise UserError(
                 f"data.pictures={count}: three splits need {3 * count} pictures, the source has {number}{bad};"
-                f" allowed: up to {number // 3}"
+                f" allowed: up to {min(map(len, dealt.values())) if homes else number // 3}"
             )
-        # The pictures of a class go round the splits, as long as these have room.
-        first = number + number // 3 if picture.turn is None else picture.turn
-        turns = (SPLITS[(first + step) % 3] for step in range(3))
-        dealt[next(split for split in turns if len(dealt[split]) < count)].append(picture)
+        split = _home(picture, number, {s for s in SPLITS if len(dealt[s]) < count}, homes)
+        if split is not None:
+            dealt[split].append(picture)
+            number += 1
     return checked(Splits(dealt, skipped))
+
+
+def _home(picture: Picture, number: int, free: set[str], homes: dict[str, str]) -> str | None:
+    """The split of a picture; None: those that it may be in are full."""
+    # The pictures of a class go round the splits, as long as these have room.
+    first = number + number // 3 if picture.turn is None else picture.turn
+    turns = [SPLITS[(first + step) % 3] for step in range(3)]
+    bound = picture.split or homes.get(picture.group or "")
+    home = next((split for split in turns if split in free and bound in (None, split)), None)
+    if home is not None and picture.group is not None:
+        homes[picture.group] = home
+    return home
 
 
 def checked(splits: Splits) -> Splits:
@@ -115,7 +133,7 @@ def shared(pictures: Iterator[Picture], count: int, skipped: list[str]) -> Split
         skipped: as in `deal`.
     Raises: UserError: too few pictures.
     """
-    found = list(islice(pictures, count))
+    found = list(islice((p for p in pictures if p.split in (None, SPLITS[0])), count))
     if len(found) < count:
         raise UserError(f"data.pictures={count}: the source has {len(found)}; allowed: up to {len(found)}")
     return Splits(dict.fromkeys(SPLITS, found), skipped)

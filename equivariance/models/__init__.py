@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from equivariance.boundary import CONVS
 from equivariance.errors import UserError
 from equivariance.models.classifier import Classifier, FeatureMap
 from equivariance.models.trunk import Trunk, trunk
@@ -17,7 +16,7 @@ from equivariance.models.weights import load_checkpoint, load_pretrained, read_c
 if TYPE_CHECKING:
     from equivariance.config import Arch, Init
 
-__all__ = ["CONVS", "Classifier", "build", "check_checkpoint", "hollow", "train_mode"]
+__all__ = ["Classifier", "FeatureMap", "build", "check_checkpoint", "hollow", "train_mode"]
 
 
 def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classifier:
@@ -26,7 +25,7 @@ def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classif
     Args:
         arch: library, name and, for the released protocol, the size of the first max pooling.
         init: `scratch` trains every weight; `frozen-random` and `frozen-pretrained` the head alone.
-        conv: how the network meets the boundary, one of CONVS.
+        conv: how the network meets the boundary, a convolution type.
         pooling: `max`, `avg`, or `released`: what the authors' code does (max for ResNets, else average).
         seed: int, of the random weights; the head's too.
     Returns: The classifier, on the CPU, in train mode.
@@ -34,7 +33,7 @@ def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classif
     Source: Kayhan & van Gemert 2020, section 3.1.
     """
     torch.manual_seed(seed)
-    body = trunk(arch.library, arch.name)
+    body = _trunk(arch)
     if init.checkpoint:
         load_checkpoint(body.network, Path(init.checkpoint))
     elif init.name == "frozen-pretrained":
@@ -86,12 +85,17 @@ def train_mode(classifier: Classifier, init: Init) -> Classifier:
     return classifier
 
 
+def _trunk(arch: Arch) -> Trunk:
+    """The network that a config names."""
+    return trunk(arch.library, arch.name, getattr(arch, "kwargs", None), getattr(arch, "features", None))
+
+
 def _hollow_trunk(arch: Arch) -> Trunk:
     try:
         with torch.device("meta"):
-            return trunk(arch.library, arch.name)
+            return _trunk(arch)
     except UserError:  # some compute with numbers; what is wrong with the others, the second attempt says
-        return trunk(arch.library, arch.name)
+        return _trunk(arch)
 
 
 def _shrink_first_maxpool(body: nn.Module, arch: Arch) -> None:

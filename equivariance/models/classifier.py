@@ -3,12 +3,18 @@
 import torch
 from torch import Tensor, nn
 
-from equivariance.boundary import RULES, bounded, unwrap
+from equivariance.boundary import RULES, Rule, bounded, unwrap
 from equivariance.errors import UserError
 from equivariance.models.trunk import Trunk
+from equivariance.registries import CONVS
 
 # What torch says of a kernel or padding that an image cannot hold.
 TOO_SMALL = ("size is too small", "can't be greater than actual", "Padding size should be less than")
+
+
+def rule(conv: str) -> Rule:
+    """What a convolution type other than `same` says; of one's own, too."""
+    return RULES[conv] if conv in RULES else CONVS.get(conv)
 
 
 class FeatureMap(nn.Module):
@@ -16,7 +22,7 @@ class FeatureMap(nn.Module):
 
     Args:
         trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W'].
-        conv: one of CONVS.
+        conv: a convolution type.
 
     Attributes:
         background: float [3], the colour around the images, which conv=unbounded continues; None: zero.
@@ -32,7 +38,7 @@ class FeatureMap(nn.Module):
         try:
             if self.conv == "same":
                 return self.trunk(images)
-            return unwrap(self.trunk(bounded(images, RULES[self.conv], self.background)))
+            return unwrap(self.trunk(bounded(images, rule(self.conv), self.background)))
         except (RuntimeError, ValueError) as error:
             if any(said in str(error) for said in TOO_SMALL):
                 raise UserError(f"images of {images.shape[2]} pixels are too small for this network") from error
@@ -44,7 +50,7 @@ class Classifier(nn.Module):
 
     Args:
         trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W'].
-        conv: one of CONVS; how the trunk meets the boundary.
+        conv: a convolution type; how the trunk meets the boundary.
         pooling: `max` or `avg`, over the whole map.
         classes: int, width of the head.
     Source: Kayhan & van Gemert 2020, section 3 (global max pooling; the same for all networks here).

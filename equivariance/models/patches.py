@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equivariance.boundary import RULES, Bounded, bounded, unwrap
-from equivariance.models.classifier import Classifier
+from equivariance.boundary import Bounded, bounded, unwrap
+from equivariance.models.classifier import Classifier, rule
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def geometry(convs: list[nn.Conv2d], conv: str, height: int, width: int) -> list
 
     Args:
         convs: the layers, first to last.
-        conv: one of CONVS.
+        conv: a convolution type.
         height: of the images, in pixels.
         width: of the images, in pixels.
     Returns: For each layer, taps int64 [units, k * k]: 1 + the place in the layer below, 0 outside it; and factor
@@ -124,7 +124,7 @@ def geometry(convs: list[nn.Conv2d], conv: str, height: int, width: int) -> list
     """
     found = []
     blank = torch.zeros(1, 1, height, width, dtype=torch.float64)
-    maps = blank if conv == "same" else bounded(blank, RULES[conv])
+    maps = blank if conv == "same" else bounded(blank, rule(conv))
     for layer in convs:
         single = torch.eye(layer.weight[0, 0].numel(), dtype=torch.float64).unflatten(1, (1, *layer.kernel_size))
         places = torch.arange(1.0, maps.shape[2] * maps.shape[3] + 1, dtype=torch.float64).view(1, 1, *maps.shape[2:])

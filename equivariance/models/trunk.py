@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.errors import UserError, reason
+from equivariance.models import own
 from equivariance.models.bagnet import bagnet33
 
 # Children with which a classification network leaves its feature map; what precedes the first of them is the trunk.
@@ -42,17 +43,19 @@ class Trunk(nn.Module):
         return self._features(x)
 
 
-def trunk(library: str, name: str) -> Trunk:
+def trunk(library: str, name: str, kwargs: dict[str, Any] | None = None, features: str | None = None) -> Trunk:
     """A randomly initialised network, cut before its pooling and classifier.
 
     Args:
-        library: one of LIBRARIES.
-        name: the network's name in that library.
+        library: one of LIBRARIES, or `python`.
+        name: the network's name in that library; `module:name` of a callable of one's own.
+        kwargs: of that callable.
+        features: module of a network of one's own whose output is the map; None: found by itself.
     Returns: The trunk; its weights come from torch's global generator.
     Raises: UserError: the library lacks the network or cannot build it, or the network ends in no feature map.
     """
     try:
-        found = LIBRARIES[library](name)
+        found = _python(name, kwargs or {}, features) if library == "python" else LIBRARIES[library](name)
     except (UserError, MemoryError):
         raise
     except Exception as error:  # other people's code: it may fail in any way
@@ -76,7 +79,12 @@ def _channels(found: Trunk, name: str) -> int:
     return feature_map.shape[1]
 
 
-def _own(name: str) -> Trunk:
+def _python(name: str, kwargs: dict[str, Any], features: str | None) -> Trunk:
+    made = own.network(name, kwargs)
+    return Trunk(made, own.feature_map(made.eval(), features, torch.zeros(1, 3, PROBE, PROBE)))
+
+
+def _bundled(name: str) -> Trunk:
     if name != "bagnet33":
         raise UserError(f"arch.name={name}: arch.library=equivariance has bagnet33 only")
     network = bagnet33()
@@ -137,7 +145,7 @@ def _before_head(network: nn.Module) -> nn.Sequential:
 
 
 LIBRARIES: dict[str, Callable[[str], Trunk]] = {
-    "equivariance": _own,
+    "equivariance": _bundled,
     "torchvision": _torchvision,
     "timm": _timm,
     "efficientnet_lite": _efficientnet_lite,

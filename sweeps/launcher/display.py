@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from typing import Any, TextIO
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -91,25 +91,6 @@ class Display:
     def close(self) -> None:
         """Takes the live line away."""
         self._bar.close()
-
-
-def metrics(result: dict[str, Any]) -> str:
-    """A result in a few words, whichever metrics it has."""
-    values = result["metrics"]
-    if "leak_distance" in values:
-        return _distance(values["leak_distance"], values.get("not_decodable"))
-    if "accuracy" not in values:
-        return ", ".join(f"{name} {value:g}" for name, value in list(values.items())[:3]) or "no metrics"
-    if result["notes"].get("certified"):
-        return f"accuracy {100 * values['accuracy']:g} % (certified)"
-    loss = f", loss {values['loss']:.3f}" if "loss" in values else ""
-    return f"accuracy {100 * values['accuracy']:.1f} %{loss}"
-
-
-def _distance(largest: float, beyond: float | None) -> str:
-    if beyond is None:  # the largest border that was tried was decodable
-        return f"{largest:g} px or more"
-    return f"{largest:g} px" if beyond else "decodable at no border"
 
 
 def clock(seconds: float) -> str:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sweeps.claim import free
+from sweeps.experiments import headline
 from sweeps.launcher.attempt import note
-from sweeps.launcher.display import Display, complain, metrics, say
+from sweeps.launcher.display import Display, complain, say
 from sweeps.launcher.mirroring import Mirroring
 from sweeps.launcher.place import Place, Slot, Slots
 from sweeps.launcher.pool import Limits
@@ -203,6 +204,6 @@ class _Sweep:
         self.tally.add(job, outcome)
         self.mirror.ended(job.record, outcome)
         if self.display:
-            gave = metrics(outcome.result) if outcome.result else outcome.status
+            gave = headline(job.record.experiment, outcome.result) if outcome.result else outcome.status
             self.display.ended(f"{job.label}: {gave}", outcome.status == "failed")
         self.source.ended(job, outcome)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sweeps.experiments import headline
 from sweeps.launcher.attempt import log
-from sweeps.launcher.display import complain, metrics, say
+from sweeps.launcher.display import complain, say
 from sweeps.launcher.source import Job, Outcome
 
 
@@ -34,7 +35,7 @@ class Tally:
             bad = str(result["notes"]["skipped"]).split("\n")
             say(f"  skipped {len(bad)} picture{'s' * (len(bad) > 1)}: {'; '.join(bad[:3])}{' …' * (len(bad) > 3)}")
         how = "reused" if outcome.status == "reused" else f"{outcome.seconds:.1f} s"
-        say(f"{self._place()} {job.label}: {metrics(result)} ({how}, {job.record.path})")
+        say(f"{self._place()} {job.label}: {headline(job.record.experiment, result)} ({how}, {job.record.path})")
 
     def sum_up(self) -> None:
         """Says what all came to, where there was more than one run."""

@@ -11,7 +11,7 @@ from sweeps.claim import claim
 from sweeps.records import Record
 from sweeps.tracking.store import Store
 
-NAME = "mlflow.json"
+FILE = "mlflow.json"
 
 
 class Mark:
@@ -25,7 +25,7 @@ class Mark:
     """
 
     def __init__(self, record: Record, store: Store) -> None:
-        self._path = record.path / NAME
+        self._path = record.path / FILE
         # Of a database that is a file the way to it, which is still right when both have been moved together.
         self._key = os.path.relpath(store.file, record.path.absolute()) if store.file else store.uri
 

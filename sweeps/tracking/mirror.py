@@ -11,7 +11,7 @@ from sweeps.plain import plain
 from sweeps.records import CLAIM, RESULT, Record, finished
 from sweeps.tracking import entities
 from sweeps.tracking.entities import NAME, TAG
-from sweeps.tracking.mark import Mark
+from sweeps.tracking.mark import FILE, Mark
 from sweeps.tracking.page import describe
 from sweeps.tracking.store import Store
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas
     from mlflow.entities import Run
 
-# Files of a run that MLflow shows as artifacts.
-ARTIFACTS = ("config.yaml", "history.csv")
+# What of a run's directory MLflow does not keep as artifacts, beside hidden files: weights are large, logs local.
+LOCAL = (".safetensors", ".log")
 
 
 class Mirror:
@@ -113,8 +113,12 @@ class Mirror:
             self._store.client.set_terminated(run, status)
 
     def read(self, experiment: str) -> pandas.DataFrame:
-        """The finished runs of an experiment, as `mlflow.search_runs` gives them: params.*, metrics.*, tags.*."""
+        """The finished runs of an experiment, see `reading.frame`."""
         return self._store.read(experiment)
+
+    def artifact(self, run: str, name: str) -> bytes | None:
+        """An artifact of a run; None: it has none of that name."""
+        return self._store.artifact(run, name)
 
     def images(self, experiment: str) -> dict[str, list[Run]]:
         """The finished runs in the store by identity."""
@@ -171,8 +175,8 @@ class Mirror:
         values = entities.metrics(record, result, _milliseconds(result["ended"]))
         tags = [RunTag(k, v) for k, v in notes.items()] if begun else []
         self._store.client.log_batch(run, values, entities.params(result), tags)
-        for path in (record.path / name for name in ARTIFACTS):
-            if path.exists():
+        for path in sorted(record.path.iterdir()):
+            if path.is_file() and path.name != FILE and path.suffix not in LOCAL and not path.name.startswith("."):
                 self._store.client.log_artifact(run, str(path))
         return run
 

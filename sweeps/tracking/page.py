@@ -6,12 +6,13 @@ view that somebody shares. It is made anew from the runs each time, and the same
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from sweeps.experiments import EXPERIMENTS
+from sweeps.general import artefact
 from sweeps.identity import identity
 from sweeps.tracking.store import Store
 
@@ -24,17 +25,7 @@ VIEW, NOTE = "mlflow.sharedViewState.", "mlflow.note.content"
 MADE = " Last made by"
 # Longest value of a tag of an experiment, and of the tag by which a sweep is found.
 LONGEST, TAG = 5000, 200
-# Columns where the runs have them: what a run gave, and what is to be known of it; the rest is one click away.
-METRICS = (
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "similar",
-    "dissimilar",
-    "leak_distance",
-    "not_decodable",
-    "loss",
-)
+# Columns where the runs have them, beside the metrics that an experiment names; the rest is one click away.
 TAGS = ("certified", "reason")
 # Params of which no more columns are shown.
 MOST = 8
@@ -71,21 +62,24 @@ def link(store: Store, base: str) -> str | None:
         query = f"tags.`mlflow.parentRunId` = '{tags['mlflow.parentRunId']}'"
         if len(tags["sweep"]) < TAG and not set(tags["sweep"]) & set("'\"\\"):  # the same, for people
             query = f"tags.sweep = '{tags['sweep']}'"
-    content = view(store.search(last.info.experiment_id, query), query)
+    experiment = store.client.get_experiment(last.info.experiment_id).name
+    content = view(store.search(last.info.experiment_id, query), query, _metrics(experiment))
     key = identity(content)
     store.client.set_experiment_tag(last.info.experiment_id, VIEW + key, json.dumps(content))
     shown = urlencode({"workflowType": "machine_learning", "compareRunsMode": "TABLE", "viewStateShareKey": key})
     return f"{base.rstrip('/')}/#/experiments/{last.info.experiment_id}/runs?{shown}"
 
 
-def view(runs: list[Run], query: str) -> dict[str, Any]:
+def view(runs: list[Run], query: str, telling: tuple[str, ...]) -> dict[str, Any]:
     """The state of MLflow's page for some runs: unfolded, the highest first.
 
     Args:
         runs: at least one.
         query: that finds them, in MLflow's filter language.
+        telling: metrics that have a column where the runs have them; none: all that they have.
     """
-    params, metrics = varying(runs)[:MOST], [m for m in METRICS if any(m in run.data.metrics for run in runs)]
+    there = list(dict.fromkeys(m for run in runs for m in run.data.metrics))
+    params, metrics = varying(runs)[:MOST], [m for m in telling if m in there] or there[:MOST]
     tags = [tag for tag in TAGS if any(tag in run.data.tags for run in runs)]
     columns = [*(f"params.`{p}`" for p in params), *(f"metrics.`{m}`" for m in metrics), *(f"tags.`{t}`" for t in tags)]
     return {
@@ -127,10 +121,11 @@ def chart(runs: list[Run], params: list[str], metrics: list[str]) -> dict[str, A
 
 
 def _title(experiment: str) -> str:
-    try:
-        return importlib.import_module(f"sweeps.{experiment}").TITLE
-    except (ModuleNotFoundError, AttributeError):  # one of the user's own
-        return experiment
+    return str(artefact(experiment).TITLE)
+
+
+def _metrics(experiment: str) -> tuple[str, ...]:
+    return EXPERIMENTS.get(experiment).metrics if experiment in EXPERIMENTS.names() else ()
 
 
 def _is_number(text: str | None) -> bool:

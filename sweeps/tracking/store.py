@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.addresses import opened, seal
 from sweeps.claim import claim
+from sweeps.tracking import reading
 
 if TYPE_CHECKING:
     import pandas
@@ -138,17 +139,13 @@ class Store:
         return found
 
     def read(self, experiment: str) -> pandas.DataFrame:
-        """The finished runs of an experiment, as `mlflow.search_runs` gives them: params.*, metrics.*, tags.*."""
-        self.experiment(experiment)
-        import mlflow
+        """The finished runs of an experiment, see `reading.frame`."""
+        found = self.runs(experiment, "attributes.status = 'FINISHED'")
+        return reading.frame([run for run in found if "identity" in run.data.tags], self.client)
 
-        named = os.environ.get(VARIABLE)
-        mlflow.set_tracking_uri(self._uri)  # which sets the variable, for other stores of this process too
-        if named is None:
-            os.environ.pop(VARIABLE, None)
-        frame = mlflow.search_runs(experiment_names=[experiment], filter_string="attributes.status = 'FINISHED'")
-        assert not isinstance(frame, list)
-        return frame[frame["tags.identity"].notna()] if "tags.identity" in frame else frame.iloc[:0]
+    def artifact(self, run: str, name: str) -> bytes | None:
+        """An artifact of a run; None: it has none of that name."""
+        return reading.file(self.client.get_run(run), name, self.client)
 
     def status(self, run: str) -> str | None:
         """RUNNING, FINISHED, FAILED or KILLED; None: there is no such run, or it has been deleted."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from equivariance import run
 from equivariance.config import Config
-from equivariance.config_errors import keys
+from equivariance.config.refusals import keys
 from equivariance.errors import UserError
 from equivariance.overrides import check, conf_dir
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from equivariance.config.data import Pictures
 from equivariance.data import SPLITS, folder, load_pictures
 from equivariance.data.folder import files
 from equivariance.data.splits import Picture, deal
@@ -35,7 +36,9 @@ def tree(tmp_path):
 
 def read(tree, side=SIDE, crop=1.0, resize="antialias"):
     skipped = []
-    return list(folder.pictures(tree, side, crop, resize, skipped)), skipped
+    choices = {"crop": crop, "resize": resize, "splits": "disjoint", "augment": "none", "seed": 0}
+    data = Pictures(name="folder", root=str(tree), pictures=1, **choices)
+    return list(folder.pictures(data, side, skipped)), skipped
 
 
 def digests(files):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from equivariance import experiments
+from equivariance.experiments import compute
 
 SMALL = (
     "data.pictures=2",
@@ -28,7 +28,7 @@ def test_both_engines_train_alike_epoch_by_epoch(config, workdir, double, init, 
     found = []
     for engine in ("dense", "canvas"):
         choices = (f"init={init}", f"conv={conv}", f"engine={engine}", f"runs={engine}")
-        found.append(experiments.run(config(*SMALL, *choices)))
+        found.append(compute.run(config(*SMALL, *choices)))
         assert found[-1].notes["engine"] == engine
     dense, canvas = found
     assert canvas.metrics["accuracy"] == dense.metrics["accuracy"]
@@ -38,35 +38,35 @@ def test_both_engines_train_alike_epoch_by_epoch(config, workdir, double, init, 
 
 
 def test_a_second_run_with_another_head_computes_no_feature_again(config, workdir, monkeypatch):
-    from equivariance.experiments import features
+    from equivariance.experiments.location import features
 
-    first = experiments.run(config(*SMALL, "init=frozen-random"))
+    first = compute.run(config(*SMALL, "init=frozen-random"))
     monkeypatch.setattr(features, "pooled", lambda *a, **k: pytest.fail("features were computed again"))
-    again = experiments.run(config(*SMALL, "init=frozen-random"))
+    again = compute.run(config(*SMALL, "init=frozen-random"))
     assert again.metrics == first.metrics
-    other = experiments.run(config(*SMALL[:-1], "init=frozen-random", "optim=probe"))
+    other = compute.run(config(*SMALL[:-1], "init=frozen-random", "optim=probe"))
     assert other.metrics != first.metrics
 
 
 def test_a_torn_feature_file_is_made_anew(config, workdir):
-    first = experiments.run(config(*SMALL, "init=frozen-random"))
+    first = compute.run(config(*SMALL, "init=frozen-random"))
     files = list(workdir.glob("runs/.features/*"))
     assert len(files) == 3
     for file in files:
         file.write_bytes(file.read_bytes()[:100])
-    assert experiments.run(config(*SMALL, "init=frozen-random")).metrics == first.metrics
+    assert compute.run(config(*SMALL, "init=frozen-random")).metrics == first.metrics
 
 
 def test_a_small_network_with_gates_runs_dense_where_that_is_cheaper_and_says_so(config, workdir):
     choices = ("arch=torchvision", "arch.name=mobilenet_v3_small", "init=frozen-random", "optim=probe")
-    assert experiments.run(config(*SMALL[:-1], *choices)).notes["engine"] == "dense"
+    assert compute.run(config(*SMALL[:-1], *choices)).notes["engine"] == "dense"
 
 
 def test_a_certified_run_computes_nothing(config, workdir, monkeypatch):
-    from equivariance.experiments import quadrant
+    from equivariance.experiments.location import learning
 
-    monkeypatch.setattr(quadrant, "build", lambda *a, **k: pytest.fail("a network was built"))
-    result = experiments.run(config("arch=bagnet33", "border=32", "data.pictures=7"))
+    monkeypatch.setattr(learning, "build", lambda *a, **k: pytest.fail("a network was built"))
+    result = compute.run(config("arch=bagnet33", "border=32", "data.pictures=7"))
     gmacs = result.metrics["gmacs"]
     assert result.metrics == {"accuracy": 0.5, "accuracy_validation": 0.5, "n": 14.0, "gmacs": gmacs}
     assert gmacs > 0

@@ -5,7 +5,7 @@ import torch
 
 from equivariance.canvas import CanvasUnsupported
 from equivariance.errors import UserError
-from equivariance.experiments import estimate
+from equivariance.experiments.location import estimate
 
 CPU = torch.device("cpu")
 

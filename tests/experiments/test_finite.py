@@ -7,12 +7,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from equivariance import experiments
 from equivariance.errors import NotFinite, UserError
-from equivariance.experiments import features, impulse, quadrant
-from equivariance.experiments.decoding import decode
+from equivariance.experiments import compute
+from equivariance.experiments.impulse import run as impulse
+from equivariance.experiments.leak_distance.decoding import decode
+from equivariance.experiments.location import features
+from equivariance.experiments.location.structure import place
+from equivariance.experiments.quadrant import run as quadrant
 from equivariance.experiments.result import Result
-from equivariance.experiments.structure import place
 from equivariance.job import prepare
 from equivariance.models.trunk import trunk
 from equivariance.train import Examples, evaluate, fit_probe
@@ -47,8 +49,8 @@ def test_a_certified_run_counts_for_the_weights_of_its_own_network(config, workd
     state = {"conv1.weight": torch.zeros(64, 3, 7, 7)}
     save_file(state, workdir / "other.safetensors")
     with pytest.raises(UserError, match="these weights are of another network"):
-        experiments.run(config(*TINY, "conv=unbounded", "init.checkpoint=other.safetensors"))
-    assert experiments.run(config(*TINY, "conv=unbounded", checkpoint(workdir / "good.safetensors", 0.5))).notes
+        compute.run(config(*TINY, "conv=unbounded", "init.checkpoint=other.safetensors"))
+    assert compute.run(config(*TINY, "conv=unbounded", checkpoint(workdir / "good.safetensors", 0.5))).notes
 
 
 @pytest.mark.parametrize("experiment", ["quadrant", "leak_distance"])
@@ -75,12 +77,13 @@ def test_features_that_are_not_finite_fail_the_run_and_are_not_kept(config, work
 )
 def test_training_that_diverges_fails_the_run(config, workdir, overrides):
     with pytest.raises(NotFinite, match="not finite"):
-        experiments.run(config(*overrides))
+        compute.run(config(*overrides))
 
 
 @pytest.mark.parametrize("experiment", ["rook", "red_green"])
 def test_training_of_the_controlled_experiments_that_diverges_fails_the_run(config, monkeypatch, experiment):
-    from equivariance.experiments import red_green, rook
+    from equivariance.experiments.red_green import run as red_green
+    from equivariance.experiments.rook import run as rook
 
     module = {"rook": rook, "red_green": red_green}[experiment]
     controlled = module.controlled
@@ -93,13 +96,13 @@ def test_training_of_the_controlled_experiments_that_diverges_fails_the_run(conf
 
     monkeypatch.setattr(module, "controlled", broken)
     with pytest.raises(NotFinite, match="class scores"):
-        experiments.run(config(f"experiment={experiment}", "device=cpu", "conv=same"))
+        compute.run(config(f"experiment={experiment}", "device=cpu", "conv=same"))
 
 
 def test_an_experiment_without_training_is_held_to_it_too(config, monkeypatch):
     monkeypatch.setattr(impulse, "responses", lambda *a: torch.full((2, 5, 5), math.nan))
     with pytest.raises(NotFinite, match=r"^not finite: class_1 nan, class_2 nan$"):
-        experiments.run(config("experiment=impulse", "device=cpu"))
+        compute.run(config("experiment=impulse", "device=cpu"))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -142,7 +145,7 @@ def test_scores_that_are_not_finite_are_no_accuracy():
 def test_kept_features_that_are_not_finite_are_made_anew(config, workdir):
     here = config(*TINY, "init=frozen-random")
     pictures, _ = quadrant.load(here, CPU)
-    model = quadrant.network(here, CPU, pictures["train"]).eval()
+    model = quadrant.network(here, place(here), CPU, pictures["train"]).eval()
     folder = workdir / "kept"
     whole = (folder, model, place(here), pictures["test"], "dense", "test features")
     found = features.cached(*whole)

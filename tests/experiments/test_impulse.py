@@ -6,7 +6,7 @@ import io
 import pytest
 import torch
 
-from equivariance.experiments import impulse
+from equivariance.experiments.impulse import run as impulse
 
 # Science 3: largest response to the pixel at the upper left, at the bottom right; partial follows from its equation.
 SIDES = {"valid": 3, "same": 5, "circular": 5, "replicate": 5, "reflect": 5, "partial": 5, "full": 7, "unbounded": 7}

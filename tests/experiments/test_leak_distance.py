@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from equivariance import experiments
-from equivariance.experiments import leak_distance, quadrant, structure
-from equivariance.experiments.decoding import Decoding, decode
-from equivariance.experiments.leak_distance import search
+from equivariance.experiments import compute
+from equivariance.experiments.leak_distance import run as leak_distance
+from equivariance.experiments.leak_distance.decoding import Decoding, decode
+from equivariance.experiments.leak_distance.run import search
+from equivariance.experiments.location import learning
+from equivariance.experiments.location.structure import place, structure
 from equivariance.train import score
 
 CPU = torch.device("cpu")
@@ -19,7 +21,7 @@ TINY = ("device=cpu", "experiment.picture=24", "experiment.canvas=88")
 
 @pytest.fixture
 def run(config, workdir):
-    return lambda *overrides: experiments.run(config("experiment=leak_distance", *TINY, *overrides))
+    return lambda *overrides: compute.run(config("experiment=leak_distance", *TINY, *overrides))
 
 
 class TestSearch:
@@ -47,7 +49,7 @@ class TestSearch:
         borders = [c.border for c in leak_distance.expected(resnet)]
         assert borders[0] == 0
         assert borders[-1] == 432  # the last multiple of 8 below the bound
-        assert structure.bound(resnet) == 433
+        assert structure(resnet).bound(place(resnet)) == 433
         assert leak_distance.expected(config("experiment=leak_distance", "conv=unbounded")) == []
 
 
@@ -110,12 +112,12 @@ class TestNoFalseLeak:
     @staticmethod
     def measured(config, *overrides):
         here = config(*TINY, "data.pictures=3", "optim=probe", *overrides)
-        pictures, _ = quadrant.load(here, CPU)
-        model = quadrant.network(here, CPU, pictures["train"])
-        fitted = quadrant.learn(here, model, pictures)
+        pictures, _ = learning.load(here, CPU)
+        model = learning.network(here, place(here), CPU, pictures["train"])
+        fitted = learning.learn(here, place(here), model, pictures)
         test = fitted.examples["test"]
         features = test.inputs(torch.arange(len(test)))
-        return structure.certified(here), features[:3] - features[3:], decode(model.head, features, 0)
+        return structure(here).certified(place(here)), features[:3] - features[3:], decode(model.head, features, 0)
 
     @pytest.mark.parametrize("pooling", ["max", "avg"])
     @pytest.mark.parametrize("engine", ["canvas", "dense"])
@@ -141,7 +143,7 @@ class TestRuns:
         assert len(result.history) == result.metrics["evaluations"]
         for row in result.history:
             quadrant = (*TINY, "data.pictures=6", "optim=probe", f"border={row['border']:.0f}")
-            other = experiments.run(config(*quadrant))
+            other = compute.run(config(*quadrant))
             assert row["test_accuracy"] == pytest.approx(other.metrics["accuracy"])
             upper, lower = result.right[f"{row['border']:.0f}"]
             assert (len(upper), len(lower)) == (6, 6)
@@ -154,9 +156,9 @@ class TestRuns:
     def test_a_whole_network_is_trained_anew_at_each_border(self, run, monkeypatch):
         started = []
 
-        def learn(config, model, pictures):
-            started.append((config.border, copy.deepcopy(model.state_dict())))
-            return quadrant.learn(config, model, pictures)
+        def learn(config, task, model, pictures):
+            started.append((task.border, copy.deepcopy(model.state_dict())))
+            return learning.learn(config, task, model, pictures)
 
         monkeypatch.setattr(leak_distance, "learn", learn)
         monkeypatch.setattr(leak_distance, "decode", lambda *a: Decoding(9, 0, 9))
@@ -181,14 +183,14 @@ class TestRuns:
         assert [row["border"] for row in result.history] == [0, 16]
 
     def test_the_outlook_knows_what_is_certified_and_that_more_borders_take_longer(self, config, workdir, monkeypatch):
-        from equivariance.experiments import estimate
+        from equivariance.experiments.location import estimate
 
         monkeypatch.setattr(estimate, "_forward", lambda config, device: 1.0)
         leak = ("experiment=leak_distance", *TINY)
-        assert experiments.outlook([config(*leak, "conv=unbounded")]) == (1, 0.0)
-        _, one = experiments.outlook([config(*TINY, "optim=probe")])
-        certified, many = experiments.outlook([config(*leak)])
+        assert compute.outlook([config(*leak, "conv=unbounded")]) == (1, 0.0)
+        _, one = compute.outlook([config(*TINY, "optim=probe")])
+        certified, many = compute.outlook([config(*leak)])
         assert certified == 0
-        borders = [c for c in leak_distance.expected(config(*leak)) if not structure.certified(c)]
+        borders = [c for c in leak_distance.expected(config(*leak)) if not structure(c).certified(place(c))]
         assert len(borders) > 5
         assert many == pytest.approx(len(borders) * one)

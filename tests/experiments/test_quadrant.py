@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from equivariance import experiments
 from equivariance.errors import UserError
-from equivariance.experiments import quadrant
+from equivariance.experiments import compute
+from equivariance.experiments.location import learning
+from equivariance.experiments.location.structure import place
 
 TINY = ("data.pictures=2", "device=cpu", "experiment.picture=24", "experiment.canvas=56")
 
@@ -17,7 +18,7 @@ TINY = ("data.pictures=2", "device=cpu", "experiment.picture=24", "experiment.ca
 @pytest.fixture
 def run(config, workdir):
     """Runs a tiny experiment from overrides."""
-    return lambda *overrides: experiments.run(config(*TINY, *overrides))
+    return lambda *overrides: compute.run(config(*TINY, *overrides))
 
 
 @pytest.fixture
@@ -35,9 +36,9 @@ def models(monkeypatch):
         calibrate(model, *arguments, **keywords)
         before[-1] = {name: tensor.clone() for name, tensor in model.trunk.state_dict().items()}
 
-    build, calibrate = quadrant.build, quadrant.calibrate
-    monkeypatch.setattr(quadrant, "build", catch)
-    monkeypatch.setattr(quadrant, "calibrate", after)
+    build, calibrate = learning.build, learning.calibrate
+    monkeypatch.setattr(learning, "build", catch)
+    monkeypatch.setattr(learning, "calibrate", after)
     return lambda: [(model, state) for model, state in zip(built, before, strict=True)]
 
 
@@ -128,7 +129,7 @@ class TestRuns:
         if torch.cuda.device_count() > 7:
             pytest.skip("eight GPUs here")
         with pytest.raises(UserError, match=r"device=cuda:7: \d GPUs here; allowed: auto, cpu"):
-            experiments.run(config("device=cuda:7", "data.pictures=2"))
+            compute.run(config("device=cuda:7", "data.pictures=2"))
 
 
 class TestRepetition:
@@ -147,7 +148,7 @@ class TestRepetition:
             (tmp_path / name).mkdir()
             monkeypatch.chdir(tmp_path / name)  # nothing kept by the first run helps the second
             torch.rand(7)
-            results.append(experiments.run(config(*TINY, *overrides)))
+            results.append(compute.run(config(*TINY, *overrides)))
         one, other = results
         assert one.metrics == other.metrics
         assert one.history == other.history
@@ -171,8 +172,10 @@ class TestAugmentation:
     @pytest.mark.parametrize("choices", [("optim=probe",), ("init=scratch", "optim.epochs=1")])
     def test_mirrored_pictures_lie_where_the_others_do(self, config, workdir, choices):
         found = config(*TINY, "data.augment=flip", "engine=dense", *choices)
-        pictures, _ = quadrant.load(found, torch.device("cpu"))
-        fitted = quadrant.learn(found, quadrant.network(found, torch.device("cpu")), pictures)
+        pictures, _ = learning.load(found, torch.device("cpu"))
+        fitted = learning.learn(
+            found, place(found), learning.network(found, place(found), torch.device("cpu")), pictures
+        )
         train = fitted.examples["train"]
         assert train.labels.tolist() == [0] * 4 + [1] * 4
         assert [len(fitted.examples[s]) for s in ("validation", "test")] == [4, 4]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from equivariance import theory
-from equivariance.experiments import red_green
+from equivariance.experiments.red_green import run as red_green
+from equivariance.experiments.red_green.ceiling import red_green_ceiling
 
 CPU = torch.device("cpu")
 TIGHT = ("full", "unbounded", "circular")
@@ -31,7 +31,7 @@ def test_accuracy_repeats_exactly_with_the_stride_where_the_boundary_is_not_seen
     found = trained(conv, *SMALL).metrics
     assert found["similar"] == found["dissimilar"]
     assert all(found[f"shift_{s}"] == found[f"shift_{s + 8}"] for s in range(9))
-    assert found["ceiling"] == theory.red_green_ceiling(period=32 if conv == "circular" else None)
+    assert found["ceiling"] == red_green_ceiling(period=32 if conv == "circular" else None)
 
 
 @pytest.mark.parametrize("conv", ["valid", "same"])

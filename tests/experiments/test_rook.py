@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from equivariance.experiments import rook
+from equivariance.experiments.rook import run as rook
 
 CPU = torch.device("cpu")
 LEAKING = ("valid", "same", "reflect", "replicate", "partial")

@@ -4,8 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from equivariance.experiments.structure import gmacs
+from equivariance.experiments.location.structure import place, structure
 from equivariance.models import build
+
+
+def gmacs(run):
+    return structure(run).gmacs(place(run))
 
 
 @pytest.mark.parametrize(

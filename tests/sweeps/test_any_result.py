@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sweeps.__main__ import main
-from sweeps.launcher.display import Display, metrics, say
+from sweeps.experiments import headline
+from sweeps.launcher.display import Display, say
 from sweeps.launcher.launch import launch
 from sweeps.launcher.mirroring import Mirroring
 from sweeps.launcher.pool import Limits, Machine
@@ -66,7 +67,7 @@ def test_a_result_is_said_on_one_line_whatever_the_terminal(tmp_path, monkeypatc
     tally, display = Tally(2), Display(2)
     tally.add(job, outcome)
     tally.add(job, Outcome("failed", reason=job.label))
-    display.ended(f"{job.label}: {metrics(outcome.result)}", False)
+    display.ended(f"{job.label}: {headline(job.record.experiment, outcome.result)}", False)
     display.tick(1, 0)
     display.close()
     said = out.buffer.getvalue().decode(encoding).removesuffix("\n").split("\n")
@@ -92,18 +93,19 @@ def test_skipped_pictures_are_counted_whatever_their_reasons_hold(tmp_path, caps
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("experiment", "found", "said"),
     [
-        ({"leak_distance": 24.0, "not_decodable": 32.0}, "24 px"),
-        ({"leak_distance": 8.0}, "8 px or more"),
-        ({"leak_distance": 0.0, "not_decodable": 0.0}, "decodable at no border"),
-        ({"accuracy": 0.5}, "accuracy 50.0 %"),
-        ({"loss": 0.25}, "loss 0.25"),
-        ({}, "no metrics"),
+        ("leak_distance", {"leak_distance": 24.0, "not_decodable": 32.0}, "24 px"),
+        ("leak_distance", {"leak_distance": 8.0}, "8 px or more"),
+        ("leak_distance", {"leak_distance": 0.0, "not_decodable": 0.0}, "decodable at no border"),
+        ("quadrant", {"accuracy": 0.5}, "accuracy 50.0 %"),
+        ("quadrant", {"loss": 0.25}, "loss 0.25"),
+        ("rook", {}, "no metrics"),
+        ("somebody_else's", {"speed": 3.0}, "speed 3"),
     ],
 )
-def test_the_headline_says_what_is_there(found, said):
-    assert metrics({"metrics": found, "notes": {}}) == said
+def test_the_headline_says_what_is_there(experiment, found, said):
+    assert headline(experiment, {"metrics": found, "notes": {}}) == said
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sweeps import leak_distance
+from equivariance.experiments.leak_distance import artefact as leak_distance
 from sweeps.__main__ import main
 from tests.sweeps.test_artefacts_controls import leave
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweeps import film
+from equivariance.experiments.rook import film
 from sweeps.__main__ import main
 from sweeps.identity import identity
 from sweeps.records import Record
@@ -22,7 +22,11 @@ def leave(workdir, config, metrics, files=None):
     record.start("seed: 0\n")
     for name, content in (files or {}).items():
         record.keep(name, content)
+    released = config["protocol"] == "released"
+    implied = {"conv.pools": "inside" if released and config["conv"]["name"] == "full" else "padded"}
+    implied["data.splits"] = "shared" if released else "disjoint"
     values = {"label": "run", "config": config, "metrics": metrics, "notes": {}, "sweep": None, "commit": None}
+    values["implied"] = {key: value for key, value in implied.items() if key.partition(".")[0] in config}
     record.finish([], {**values, "began": 1_700_000_000.0, "ended": 1_700_000_001.0})
 
 

@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from sweeps.__main__ import main, markdown
+from sweeps.__main__ import main
+from sweeps.artefacts import markdown
 from tests.sweeps.runs import finished_run
 
 
@@ -128,12 +129,17 @@ def test_a_fault_in_a_table_is_seen(runs, monkeypatch, fault):
     def table(frame):
         raise fault("Index contains duplicate entries, cannot reshape")
 
-    monkeypatch.setattr("sweeps.quadrant.table", table)
+    monkeypatch.setattr("equivariance.experiments.quadrant.artefact.table", table)
     with pytest.raises(fault, match="duplicate entries"):
         main(["quadrant"])
 
 
-@pytest.mark.parametrize("arguments", [["rook?"], ["quadrant", "--format", "xlsx"], ["--nonsense"]])
+def test_an_unknown_experiment_is_one_line_with_the_nearest(workdir, capsys):
+    assert main(["rook?"]) == 2
+    assert capsys.readouterr().err == "error: rook?: no such experiment or command; did you mean rook?\n"
+
+
+@pytest.mark.parametrize("arguments", [["quadrant", "--format", "xlsx"], ["--nonsense"]])
 def test_a_wrong_command_has_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)

@@ -18,7 +18,7 @@ from tests.sweeps.test_launcher import Seen
 )
 def test_an_estimate_that_fails_costs_its_time_alone(config, tmp_path, monkeypatch, capsys, outlook, said):
     monkeypatch.setattr(run, "ESTIMATE", 5.0)
-    monkeypatch.setattr(run, "outlook", outlook)
+    monkeypatch.setattr(run, "costs", outlook)
     jobs = [job(tmp_path, border) for border in (0, 1)]
     configs, began = [config(f"border={n}") for n in (0, 1)], time.monotonic()
     machine, limits = Machine(preload=["tests.sweeps.jobs"]), Limits(workers=1, retries=0)

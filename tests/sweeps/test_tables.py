@@ -1,19 +1,19 @@
 """Runs to tables: means, deviations and intervals by hand; settings that differ; published values beside ours."""
 
 import math
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from sweeps import quadrant, tables
+from equivariance.experiments.quadrant import artefact as quadrant
+from sweeps import tables
 from sweeps.tables import cells, pivot
 
 AXES = ["arch", "init", "conv", "border"]
 
 
 def run(accuracy, seed=0, border=0, n=64, **params):
-    """A row as mlflow.search_runs gives it."""
+    """A row as a store is read."""
     base = {
         "arch": "resnet18",
         "init": "frozen-random",
@@ -22,8 +22,11 @@ def run(accuracy, seed=0, border=0, n=64, **params):
         "seed": seed,
         "device": "cpu",
     }
-    row = {f"params.{key}": str(value) for key, value in {**base, **params}.items()}
-    return {"run_id": "x", "metrics.accuracy": accuracy, "metrics.n": float(n), **row}
+    row = {f"params.{key}": value for key, value in {**base, **params}.items()}
+    pooling = "released" if params.get("protocol") == "released" else "max"
+    implied = {"protocol": "paper", "experiment.pooling": pooling}
+    implied = {key: value for key, value in implied.items() if key in params}
+    return {"run_id": "x", "metrics.accuracy": accuracy, "metrics.n": float(n), **row, "implied": implied}
 
 
 def frame(*runs):
@@ -32,44 +35,46 @@ def frame(*runs):
 
 class TestCells:
     def test_mean_and_sample_deviation_over_seeds(self):
-        table = cells(frame(run(0.5, 0), run(0.6, 1), run(0.7, 2), run(1.0, 0, border=16)), AXES)
-        assert list(table["border"]) == ["0", "16"]
+        table = cells(frame(run(0.5, 0), run(0.6, 1), run(0.7, 2), run(1.0, 0, border=16)), AXES, "accuracy")
+        assert list(table["border"]) == [0, 16]
         assert list(table["n"]) == [3, 1]
         assert table["accuracy_mean"].tolist() == pytest.approx([60, 100])
         assert table["accuracy_std"][0] == pytest.approx(10)  # sqrt((100 + 0 + 100) / 2)
         assert math.isnan(table["accuracy_std"][1])
 
     def test_a_seed_counts_once(self):
-        table = cells(frame(run(0.5, 0), run(0.9, 0), run(0.7, 1)), AXES)
+        table = cells(frame(run(0.5, 0), run(0.9, 0), run(0.7, 1)), AXES, "accuracy")
         assert list(table["n"]) == [2]
         assert table["accuracy_mean"][0] == pytest.approx(60)
 
     def test_a_setting_in_which_runs_differ_is_a_column_and_splits_the_cells(self):
-        runs = [run(0.5, optim="sgd"), run(0.9, **{"optim": "probe", "optim.l2": "0.001"})]
-        table = cells(frame(*runs), AXES)
+        runs = [run(0.5, optim="sgd"), run(0.9, **{"optim": "probe", "optim.l2": 0.001})]
+        table = cells(frame(*runs), AXES, "accuracy")
         assert list(table.columns[:5]) == [*AXES, "optim"]
         assert table.set_index("optim")["accuracy_mean"].to_dict() == pytest.approx({"sgd": 50, "probe": 90})
 
     def test_a_setting_that_one_of_two_runs_has_splits_them_if_it_varies(self):
-        runs = [run(0.5, **{"optim.l2": "0.1"}), run(0.7, **{"optim.l2": "0.2"}), run(0.9)]
-        assert len(cells(frame(*runs), AXES)) == 3
+        runs = [run(0.5, **{"optim.l2": 0.1}), run(0.7, **{"optim.l2": 0.2}), run(0.9)]
+        assert len(cells(frame(*runs), AXES, "accuracy")) == 3
 
     def test_where_and_when_a_run_was_made_is_no_setting(self):
-        table = cells(frame(run(0.5, 0, device="cpu"), run(0.7, 1, device="cuda")), AXES)
+        table = cells(frame(run(0.5, 0, device="cpu"), run(0.7, 1, device="cuda")), AXES, "accuracy")
         assert "device" not in table
         assert list(table["n"]) == [2]
 
     def test_a_common_setting_is_no_column(self):
-        assert "protocol" not in cells(frame(run(0.5, protocol="paper"), run(0.5, 1, protocol="paper")), AXES)
+        assert "protocol" not in cells(
+            frame(run(0.5, protocol="paper"), run(0.5, 1, protocol="paper")), AXES, "accuracy"
+        )
 
 
 class TestSettings:
     def test_runs_with_and_without_a_checkpoint_are_two_rows(self):
         runs = [run(0.5, 0), run(0.6, 1), run(0.9, 0, **{"fingerprints.init.checkpoint": "abc"})]
-        assert cells(frame(*runs), AXES)["n"].tolist() == [2, 1]
+        assert cells(frame(*runs), AXES, "accuracy")["n"].tolist() == [2, 1]
 
     def test_editions_are_not_averaged(self):
-        assert len(cells(frame(run(0.5, 0), run(0.6, 1, edition=2)), AXES)) == 2
+        assert len(cells(frame(run(0.5, 0), run(0.6, 1, edition=2)), AXES, "accuracy")) == 2
 
     def test_what_all_runs_do_otherwise_than_the_protocol_says_is_a_column(self):
         runs = [run(0.9, s, protocol="paper", **{"experiment.pooling": "avg"}) for s in (0, 1)]
@@ -90,10 +95,6 @@ class TestSettings:
             ("released", "released"),
         }
 
-    def test_a_setting_that_a_convolution_type_does_not_read_is_no_deviation(self):
-        runs = [run(0.9, conv=c, protocol="paper", **{"conv.pools": "inside"}) for c in ("same", "full")]
-        assert quadrant.table(frame(*runs)).set_index("conv")["conv.pools"].to_dict() == {"same": "-", "full": "inside"}
-
 
 class TestIntervals:
     def record(self, right):
@@ -101,8 +102,8 @@ class TestIntervals:
 
     def test_what_runs_record_of_their_pictures_decides_the_interval(self):
         values = [run(0.5, s) for s in range(5)]
-        blind = cells(frame(*values), AXES).iloc[0]
-        known = cells(frame(*(v | {"right": self.record(0)} for v in values)), AXES).iloc[0]
+        blind = cells(frame(*values), AXES, "accuracy").iloc[0]
+        known = cells(frame(*(v | {"right": self.record(0)} for v in values)), AXES, "accuracy").iloc[0]
         assert known["high"] - known["low"] < 10 < blind["high"] - blind["low"]
 
     def test_the_table_says_what_the_interval_speaks_of(self):
@@ -112,7 +113,7 @@ class TestIntervals:
         assert quadrant.shown(table)[16].iloc[0].endswith("(1, pictures alone)")
 
     def test_a_certified_value_has_none(self):
-        certified = cells(frame(*(run(0.5, s) | {"tags.certified": "yes"} for s in (0, 1))), AXES).iloc[0]
+        certified = cells(frame(*(run(0.5, s) | {"tags.certified": "yes"} for s in (0, 1))), AXES, "accuracy").iloc[0]
         assert (certified["low"], certified["high"], certified["over"]) == (50, 50, "")
 
 
@@ -158,7 +159,7 @@ class TestQuadrant:
             for c in ("same", "full")
             for b in (0, 16)
         ]
-        figure = quadrant.figure(quadrant.table(frame(*runs)), Path("runs"))
+        figure = quadrant.figure(quadrant.table(frame(*runs)), None)
         assert [axis.get_title() for axis in figure.axes] == ["bagnet33, frozen-random", "resnet18, frozen-random"]
         low, high = figure.axes[0].get_ylim()
         assert low < 50 < 100 < high
@@ -179,7 +180,7 @@ class TestFigure:
             row = run(0.5 if proved else 0.75, seed, border, arch=arch, init=init, conv=conv)
             row["right"] = None if proved else {"accuracy": ["1" * 16, "1" * 8 + "0" * 8]}
             runs.append(row | {"tags.certified": "yes" if proved else None})
-        return quadrant.figure(quadrant.table(frame(*runs)), Path("runs"))
+        return quadrant.figure(quadrant.table(frame(*runs)), None)
 
     def test_certified_borders_are_shaded(self):
         axis = self.drawn().axes[0]
@@ -205,9 +206,11 @@ class TestFigure:
 
 
 def test_a_table_without_published_values_has_no_rows_for_them():
-    table = cells(frame(run(0.5)), AXES)
-    assert len(pivot(table, ["arch", "init", "conv"], "border")) == 1
+    table = cells(frame(run(0.5)), AXES, "accuracy")
+    assert len(pivot(table, ["arch", "init", "conv"], "border", "accuracy")) == 1
 
 
 def test_unknown_params_are_no_columns_when_empty():
-    assert tables.cells(frame(run(0.5), run(0.5, 1, **{"init.checkpoint": "w.pth"})), AXES)["n"].tolist() == [2]
+    assert tables.cells(frame(run(0.5), run(0.5, 1, **{"init.checkpoint": "w.pth"})), AXES, "accuracy")[
+        "n"
+    ].tolist() == [2]

@@ -27,9 +27,9 @@ def test_a_run_shows_params_metrics_and_tags(mirror, workdir):
     mirror.log(record, result, None)
     (row,) = mirror.read("quadrant").to_dict("records")
     assert row["params.arch"] == "resnet18"
-    assert row["params.border"] == "16"
-    assert row["params.seed"] == "3"
-    assert row["params.optim.l2"] == "0.001"
+    assert row["params.border"] == 16
+    assert row["params.seed"] == 3
+    assert row["params.optim.l2"] == 0.001
     assert row["metrics.accuracy"] == 0.875
     assert row["metrics.n"] == 64
     assert row["metrics.margin"] == 0.1
@@ -37,8 +37,10 @@ def test_a_run_shows_params_metrics_and_tags(mirror, workdir):
     assert row["tags.record"] == str(record.path)
     assert row["tags.commit"] == "abc"
     assert row["tags.device"] == "cpu"
-    assert row["status"] == "FINISHED"
-    assert row["end_time"].timestamp() - row["start_time"].timestamp() == 60
+    run = client(mirror).get_run(row["run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.info.end_time - run.info.start_time == 60_000
+    assert run.data.params["border"] == "16"
 
 
 def test_each_epoch_and_both_files_are_there(mirror, workdir):
@@ -47,7 +49,7 @@ def test_each_epoch_and_both_files_are_there(mirror, workdir):
     run = mirror.read("quadrant")["run_id"][0]
     history = client(mirror).get_metric_history(run, "validation_loss")
     assert [(m.step, m.value) for m in history] == [(1, 2.0), (2, 1.0), (3, pytest.approx(2 / 3))]
-    assert {a.path for a in client(mirror).list_artifacts(run)} == {"config.yaml", "history.csv"}
+    assert {a.path for a in client(mirror).list_artifacts(run)} == {"config.yaml", "history.csv", "result.json"}
 
 
 def test_a_directory_of_which_only_the_result_was_copied_is_logged(mirror, workdir):
@@ -66,10 +68,10 @@ def test_runs_of_a_sweep_hang_below_one_parent(mirror, workdir):
     frame = mirror.read("quadrant").set_index("params.border")
     assert len(frame) == 4  # the parent is no run of its own
     parents = frame["tags.mlflow.parentRunId"]
-    assert parents["0"] == parents["16"] == parents["32"]
-    assert client(mirror).get_run(parents["0"]).data.tags["mlflow.runName"] == "sweep its"
-    assert frame["tags.sweep"]["0"] == "it's"
-    assert not isinstance(parents["64"], str)
+    assert parents[0] == parents[16] == parents[32]
+    assert client(mirror).get_run(parents[0]).data.tags["mlflow.runName"] == "sweep its"
+    assert frame["tags.sweep"][0] == "it's"
+    assert not isinstance(parents[64], str)
 
 
 def test_a_run_is_shown_while_it_runs_and_completed_in_place(mirror, workdir, store):
@@ -177,9 +179,9 @@ def test_numbers_that_are_none_are_left_out(mirror, workdir):
     record, result = finished_run(workdir / "runs")
     result["metrics"]["loss"] = float("inf")
     mirror.log(record, result, None)
-    frame = mirror.read("quadrant")
-    assert frame["metrics.accuracy"][0] == 0.75
-    assert "metrics.loss" not in frame
+    (run,) = mirror.images("quadrant")[record.identity]
+    assert run.data.metrics["accuracy"] == 0.75
+    assert "loss" not in run.data.metrics
 
 
 def test_more_values_than_one_request_takes_are_all_logged(mirror, workdir, store):

@@ -1,0 +1,25 @@
+"""The typed schema of a run: what every experiment's config has, and how a composed one is checked.
+
+A config is composed by Hydra from `conf/`; `validate` turns it into the `Run` that its experiment takes
+(equivariance/experiments/<name>/config.py) or says in one line what is wrong.
+"""
+
+from equivariance.config.base import Choice, Section
+from equivariance.config.parts import AnyArch, Arch, Conv, Init, Probe, PythonArch, Sgd, Tracking
+from equivariance.config.run import Run, scientific, validate
+
+__all__ = [
+    "AnyArch",
+    "Arch",
+    "Choice",
+    "Conv",
+    "Init",
+    "Probe",
+    "PythonArch",
+    "Run",
+    "Section",
+    "Sgd",
+    "Tracking",
+    "scientific",
+    "validate",
+]

@@ -1,0 +1,1 @@
+"""What the controlled experiments share (impulse, rook, red_green): each has its own network on its own images."""

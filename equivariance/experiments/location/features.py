@@ -1,0 +1,86 @@
+"""Pooled features of frozen networks: computed once for each content, kept, and used again."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from equivariance.data.quadrant import Quadrant
+from equivariance.edition import EDITION
+from equivariance.errors import NotFinite
+from equivariance.experiments.location.engine import as_input, pictures_at_once
+from equivariance.finite import finite
+from equivariance.models import Classifier
+from sweeps.progress import track
+from sweeps.records import write
+
+
+def pooled(model: Classifier, task: Quadrant, pictures: Tensor, engine: str, what: str) -> Tensor:
+    """The pooled features of every picture at both places.
+
+    Args:
+        model: in eval mode.
+        task: the geometry.
+        pictures: float [n, 3, picture, picture], normalised.
+        engine: `canvas` or `dense`.
+        what: names the work in the progress bar.
+    Returns: float [2n, C]: all pictures at the upper left, then all at the bottom right.
+    Raises: NotFinite: a feature is not.
+    """
+    chunks = pictures.split(pictures_at_once(task, engine))
+    found = []
+    with torch.inference_mode():
+        for chunk in track(chunks, len(chunks), what):
+            found.append(model.features(as_input(task.both(chunk), engine)).unflatten(0, (2, -1)))
+    return finite(torch.cat(found, 1), what).flatten(0, 1).clone()  # [2, n, C] -> [2n, C]
+
+
+def cached(
+    folder: Path, model: Classifier, task: Quadrant, pictures: Tensor, engine: str, what: str, anew: bool = False
+) -> Tensor:
+    """The same, from a file where a run with this content has left one.
+
+    The key is content: weights and statistics, pictures, geometry, convolution type, pooling and engine. Runs that
+    differ in the head's seed or optimiser only share a file.
+
+    Args:
+        folder: where the files are kept; one that cannot be read, or has what is not finite, is made anew.
+        model: see `pooled`, as are the others.
+        task: the geometry.
+        pictures: the pictures.
+        engine: `canvas` or `dense`.
+        what: names the work.
+        anew: compute and replace what is kept.
+    """
+    path = folder / f"{_key(model, task, pictures, engine)}.safetensors"
+    try:
+        if anew:
+            raise FileNotFoundError
+        return finite(load(path.read_bytes())["features"], what).to(pictures.device)
+    except (OSError, SafetensorError, KeyError, NotFinite):  # torn by a full disk, say
+        pass
+    features = pooled(model, task, pictures, engine, what)
+    write(path, save({"features": features.cpu().contiguous()}))
+    return features
+
+
+def _key(model: Classifier, task: Quadrant, pictures: Tensor, engine: str) -> str:
+    boundary = (model.feature_map.conv, model.feature_map.background)
+    digest = hashlib.sha256(
+        f"{EDITION} {pictures.device.type} {task} {boundary} {model.pooling} {engine} {model.trunk}".encode()
+    )
+    for name, tensor in sorted(model.trunk.state_dict().items()):
+        digest.update(name.encode() + _bytes(tensor))
+    digest.update(_bytes(pictures))
+    return digest.hexdigest()[:32]
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    """Type, shape and content."""
+    flat = tensor.detach().cpu().contiguous().flatten()
+    return f"{tensor.dtype} {list(tensor.shape)}".encode() + flat.view(torch.uint8).numpy().tobytes()

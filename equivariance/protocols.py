@@ -1,0 +1,71 @@
+"""What each protocol implies: read off the config tree, where `${protocol:PAPER,RELEASED}` says it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from equivariance.overrides import conf_dir
+
+if TYPE_CHECKING:
+    from equivariance.config import Run
+
+CHOICE = re.compile(r"\$\{protocol:([^,]*),([^}]*)\}")
+
+
+class Implied(NamedTuple):
+    """One value that the protocol decides.
+
+    Args:
+        section: of the config.
+        name: of the section that has it; None: any of those with the key.
+        key: in the section.
+        values: under each protocol.
+    """
+
+    section: str
+    name: str | None
+    key: str
+    values: dict[str, Any]
+
+
+@cache
+def _all() -> tuple[Implied, ...]:
+    found = []
+    for path in sorted(conf_dir().glob("*/*.yaml")):
+        content = yaml.safe_load(path.read_text()) or {}
+        shared = path.parent.name == "shared"
+        for key, value in content.items():
+            both = CHOICE.fullmatch(value) if isinstance(value, str) else None
+            if both:
+                values = dict(zip(("paper", "released"), map(yaml.safe_load, both.groups()), strict=True))
+                section = path.stem if shared else path.parent.name
+                found.append(Implied(section, None if shared else content.get("name"), key, values))
+    return tuple(found)
+
+
+@cache
+def _plain(section: str, name: str) -> dict[str, Any]:
+    """What the file of a choice sets whatever the protocol, and the file that it begins with, as `_of`."""
+    path = conf_dir() / section / f"{name}.yaml"
+    content = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    fixed = {k: v for k, v in content.items() if not (isinstance(v, str) and CHOICE.fullmatch(v))}
+    first = next((d for d in content.get("defaults", []) if isinstance(d, str) and d[0] not in "/_"), None)
+    return {k: v for k, v in fixed.items() if k not in ("defaults", "name")} | {"_of": first}
+
+
+def implied(config: Run) -> dict[str, Any]:
+    """What its protocol would have for each of a run's values that a protocol decides, by dotted key.
+
+    A table shows such a value only where a run deviates from it. `protocol` itself is among them: the paper's.
+    """
+    values, found = config.plain(), {"protocol": "paper"}
+    for each in _all():
+        section = values[each.section]
+        own = _plain(each.section, section["name"])
+        if each.name in (None, section["name"], own.get("_of")) and each.key in section and each.key not in own:
+            found[f"{each.section}.{each.key}"] = each.values[config.protocol]
+    return found

@@ -1,0 +1,46 @@
+"""What a run may name besides its experiment: convolution types and data sets. What they do is imported when needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from equivariance.config.base import Kinds
+from equivariance.config.data import Pictures
+from sweeps.registry import Registry
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Source pictures; the house splits, hashes and places them.
+
+    Args:
+        pictures: `pictures(data, side, skipped) -> Iterator[Picture]`, or the text `module:name`, see
+            equivariance/data/__init__.py.
+        schema: its section of the config.
+        rooted: whether it reads the folder `data.root`.
+    """
+
+    pictures: Any
+    schema: type[Pictures] = Pictures
+    rooted: bool = False
+
+
+# A type of one's own adds its `equivariance.boundary.Rule`.
+CONVS: Registry[Any] = Registry(
+    "equivariance.convs",
+    dict.fromkeys(("same", "valid", "full", "unbounded", "circular", "reflect", "replicate", "partial")),
+)
+DATA: Registry[DataSet] = Registry(
+    "equivariance.data",
+    {
+        "photos": DataSet("equivariance.data.photos:photos"),
+        "folder": DataSet("equivariance.data.folder:pictures", rooted=True),
+        "imagenet": DataSet("equivariance.data.folder:pictures", rooted=True),
+    },
+)
+
+
+def data_kinds() -> Kinds:
+    """The section of the config of every data set."""
+    return {name: DATA.get(name).schema for name in DATA.names()}

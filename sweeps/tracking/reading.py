@@ -1,0 +1,73 @@
+"""Runs as the store has them, with the types that they were recorded with: MLflow's own params are all text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from sweeps.identity import flat
+from sweeps.progress import track
+from sweeps.records import RESULT
+
+if TYPE_CHECKING:
+    import pandas
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+def frame(runs: list[Run], client: MlflowClient) -> pandas.DataFrame:
+    """A row a run: run_id, tags.*, params.* and metrics.* of its result, `right`, `implied`.
+
+    Of several images of one run the one that ended last counts; one whose result is not there is left out.
+
+    Args:
+        runs: finished.
+        client: of their store.
+    """
+    import pandas as pd
+
+    newest = {run.data.tags["identity"]: run for run in sorted(runs, key=lambda run: run.info.end_time)}
+    rows = [_row(run, file(run, RESULT, client)) for run in track(newest.values(), len(newest), "reading runs")]
+    return pd.DataFrame([row for row in rows if row])
+
+
+def file(run: Run, name: str, client: MlflowClient) -> bytes | None:
+    """An artifact of a run; None: it has none of that name."""
+    place = urlsplit(run.info.artifact_uri)
+    try:
+        if place.scheme in ("", "file"):  # at once: the client would copy it
+            return (Path(unquote(place.path)) / name).read_bytes()
+        with TemporaryDirectory() as folder:
+            return Path(client.download_artifacts(run.info.run_id, name, folder)).read_bytes()
+    except _missing():
+        return None
+
+
+def _missing() -> tuple[type[Exception], ...]:
+    from mlflow.exceptions import MlflowException
+
+    return OSError, MlflowException
+
+
+def _row(run: Run, content: bytes | None) -> dict[str, Any]:
+    try:
+        result = json.loads(content or b"")
+        values = flat(result["config"])
+        numbers = {key: float(value) for key, value in result["metrics"].items()}
+    except (ValueError, TypeError, KeyError):  # of an earlier version, or not whole
+        return {}
+    return {
+        "run_id": run.info.run_id,
+        **{f"tags.{key}": value for key, value in run.data.tags.items()},
+        **{f"params.{key}": value for key, value in values.items()},
+        **{f"metrics.{key}": value for key, value in numbers.items()},
+        "right": result.get("right"),
+        "implied": result.get("implied"),
+    }
+
+
+Files = Callable[[str, str], bytes | None]
