@@ -13,7 +13,7 @@ from equivariance.config.data import Pictures
 from equivariance.errors import UserError, printable
 from equivariance.registries import DATA
 from sweeps.digests import remembered
-from sweeps.registry import load
+from sweeps.registry import look_here
 
 
 def fingerprints(config: Run) -> dict[str, str]:
@@ -31,22 +31,22 @@ def fingerprints(config: Run) -> dict[str, str]:
     if config.init.checkpoint:
         found["init.checkpoint"] = _checkpoint(Path(config.init.checkpoint), runs)
     if isinstance(config.arch, PythonArch):
-        found["arch.name"] = _module(config.arch.name.partition(":")[0], runs)
-    return found | {f"import.{name}": _module(name, runs) for name in config.imports}
+        found["arch.name"] = _module("arch.name", config.arch.name.partition(":")[0], runs)
+    return found | {f"import.{name}": _module("import", name, runs) for name in config.imports}
 
 
-def _module(name: str, runs: Path) -> str:
+def _module(key: str, name: str, runs: Path) -> str:
     """The source of a module of one's own.
 
-    Raises: UserError: there is none.
+    Raises: UserError: there is none; says which key names it.
     """
-    load([name.partition(".")[0]])
+    look_here()
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.origin or not Path(spec.origin).is_file():
-        raise UserError(f"{name}: no such module here or among the installed packages")
+        raise UserError(f"{key}={name}: no such module in this folder or among the installed packages")
     return remembered([Path(spec.origin)], _memo(Path(spec.origin), runs))[0]
 
 

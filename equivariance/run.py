@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 import sys
 import traceback
@@ -167,7 +168,16 @@ def _hydras(error: Exception) -> bool:
     return "hydra" in packages and not {"equivariance", "sweeps"} & set(packages) and packages[-1] != "hydra_plugins"
 
 
+def _group(key: str) -> str:
+    """The choice that decides whether there is such a key."""
+    section = key.partition(".")[0]
+    return "experiment" if section == key else section
+
+
 def _refuse(error: Exception) -> NoReturn:
+    alien = re.match(r"Could not override '([\w.]+)'", str(error))
+    if alien:
+        error = UserError(f"{alien[1]}: this run has no such key; allowed with another {_group(alien[1])}")
     cause = str(error.__cause__ or "").split("\n")[0] if isinstance(error, HydraException) else ""
     print(f"error: {' '.join(f'{error} {cause}'.split())}", file=sys.stderr)
     sys.exit(2)

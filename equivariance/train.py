@@ -1,8 +1,7 @@
-"""The one training loop: fit by SGD with the paper's plateau rule, fit a converged probe, evaluate."""
+"""The one training loop, how a split is scored, and the paper's recipe."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equivariance.finite import finite
+from equivariance.stopping import Plateau, Rule
 from sweeps.progress import track
 
 if TYPE_CHECKING:
-    from equivariance.config import Probe, Sgd
+    from equivariance.config import Sgd
 
-# Features that exact arithmetic makes equal differ by up to three units in the last place of their largest entry.
-ROUNDING = 8
 Row = dict[str, float]
 # Told each epoch's row as training goes on; may raise to end it.
 Report = Callable[[Row], None]
@@ -86,31 +84,75 @@ def evaluate(model: nn.Module, examples: Examples, batch: int) -> Score:
     return score(logits, examples.labels)
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Args:
+        optimiser: of the parameters that train.
+        rule: says after each epoch how to go on (equivariance/stopping.py).
+        epochs: at most.
+        batch: examples.
+        order: gives each epoch's order of the examples, int64 [n].
+        to_train_mode: puts the model into train mode; a frozen trunk may stay in eval mode.
+    """
+
+    optimiser: torch.optim.Optimizer
+    rule: Rule
+    epochs: int
+    batch: int
+    order: Callable[[], Tensor]
+    to_train_mode: Callable[[], object]
+
+
 def fit(
     model: nn.Module,
     train: Examples,
     validation: Examples,
-    optim: Sgd,
-    seed: int,
-    to_train_mode: Callable[[], object],
+    recipe: Recipe,
     report: Report = unheard,
+    row: Callable[[int, float, Score, Score], Row] | None = None,
 ) -> list[Row]:
-    """Trains in place by SGD and leaves the weights with the lowest validation loss.
+    """Trains in place; which weights it leaves, the recipe's rule says.
 
-    The plateau rule: after `patience` epochs without a lower validation loss, the next one multiplies the learning
-    rate by `factor` and returns to the best weights; training ends after `epochs` or when the rate has fallen to
-    `min_lr`.
+    Args:
+        model: what is trained.
+        train: the split that is fitted.
+        validation: the split that the rule hears of.
+        recipe: optimiser, rule, epochs, batch and order.
+        report: called with each epoch's row.
+        row: makes it of the epoch, the learning rate and both scores; None: `history_row`.
+    Returns: A row an epoch.
+    Raises: NotFinite: training diverges, in the epoch in which it does.
+    """
+    rows: list[Row] = []
+    for epoch in track(range(1, recipe.epochs + 1), recipe.epochs, "training"):
+        recipe.to_train_mode()
+        trained = one_epoch(model, train, recipe.optimiser, recipe.batch, recipe.order())
+        validated = evaluate(model, validation, recipe.batch)
+        rows.append((row or history_row)(epoch, recipe.optimiser.param_groups[0]["lr"], trained, validated))
+        report(rows[-1])
+        if not recipe.rule.goes_on(validated.loss, model, recipe.optimiser):
+            break
+    recipe.rule.settle(model)
+    return rows
+
+
+def shuffled(count: int, seed: int) -> Callable[[], Tensor]:
+    """A new random order of so many examples each time, the same ones for the same seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return lambda: torch.randperm(count, generator=generator)
+
+
+def sgd(model: nn.Module, count: int, optim: Sgd, seed: int, to_train_mode: Callable[[], object]) -> Recipe:
+    """The paper's recipe: SGD and a plateau rule on the validation loss.
 
     Args:
         model: its parameters that require gradients are trained.
-        train: the split that is fitted.
-        validation: the split that decides the learning rate and the weights that are kept.
+        count: training examples.
         optim: rates, batch and epochs.
         seed: of the order of the batches.
-        to_train_mode: puts the model into train mode (a frozen trunk may stay in eval mode).
-        report: called with each epoch's row.
-    Returns: A row an epoch: epoch, lr, train_loss, train_accuracy, validation_loss, validation_accuracy.
-    Raises: NotFinite: training diverges, in the epoch in which it does.
+        to_train_mode: see `Recipe`.
     Source: released code of Kayhan & van Gemert 2020 (QI_location.py).
     """
     optimiser = torch.optim.SGD(
@@ -121,80 +163,8 @@ def fit(
         weight_decay=optim.weight_decay,
     )
     torch.manual_seed(seed)  # of dropout, where there is any
-    generator = torch.Generator().manual_seed(seed)
-    best_loss, best_state, waited, rows = float("inf"), copy.deepcopy(model.state_dict()), 0, []
-    for epoch in track(range(1, optim.epochs + 1), optim.epochs, "training"):
-        to_train_mode()
-        trained = one_epoch(model, train, optimiser, optim.batch, torch.randperm(len(train), generator=generator))
-        validated = evaluate(model, validation, optim.batch)
-        rows.append(row(epoch, optimiser.param_groups[0]["lr"], trained, validated))
-        report(rows[-1])
-        waited += 1
-        if validated.loss < best_loss:
-            best_loss, best_state, waited = validated.loss, copy.deepcopy(model.state_dict()), 0
-        elif waited > optim.patience:
-            model.load_state_dict(best_state)
-            waited = 0
-            for group in optimiser.param_groups:
-                group["lr"] *= optim.factor
-            # 1e-3 x 0.1 x 0.1 x 0.1 is a rounding error above 1e-6, and has fallen to it all the same.
-            if optimiser.param_groups[0]["lr"] <= optim.min_lr * (1 + 1e-9):
-                break
-    model.load_state_dict(best_state)
-    return rows
-
-
-def fit_probe(head: nn.Linear, features: Tensor, labels: Tensor, optim: Probe) -> Row:
-    """Fits a linear head to convergence, in place: the optimum is unique, so no validation set is needed.
-
-    The features are standardised by their training mean and deviation, and the found weights are folded back, so that
-    the head applies to raw features. A feature whose deviation is within rounding is left out.
-
-    Args:
-        head: weights [classes, C] and bias [classes] are overwritten.
-        features: float [n, C], the training split's.
-        labels: int64 [n].
-        optim: penalty and limit on iterations.
-    Returns: A row: epoch 1, iterations, train_loss.
-    Raises: NotFinite: the weights that are found are not, for features beyond the range of their type.
-    """
-    x = features.double()
-    mean, deviation = x.mean(0), x.std(0, correction=0)
-    scale = torch.where(deviation > rounding(features), 1 / deviation, 0.0)
-    x = (x - mean) * scale
-    weight = torch.zeros_like(head.weight, dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros_like(head.bias, dtype=torch.float64, requires_grad=True)
-    solver = torch.optim.LBFGS(
-        [weight, bias],
-        max_iter=optim.iterations,
-        tolerance_grad=1e-8,
-        tolerance_change=0,
-        line_search_fn="strong_wolfe",
-    )
-
-    def objective() -> Tensor:
-        solver.zero_grad()
-        loss = F.cross_entropy(x @ weight.T + bias, labels) + optim.l2 / 2 * weight.square().sum()
-        loss.backward()
-        return loss
-
-    solver.step(objective)
-    with torch.no_grad():
-        head.weight.copy_(weight * scale)
-        head.bias.copy_(bias - (weight * scale) @ mean)
-        for name, parameter in head.named_parameters():
-            finite(parameter, f"{name} of the probe")
-    iterations = float(solver.state[weight]["n_iter"])
-    return {"epoch": 1.0, "iterations": iterations, "train_loss": objective().item()}
-
-
-def rounding(features: Tensor) -> Tensor:
-    """The difference, float64 [C], up to which two entries of a feature are equal but for rounding.
-
-    Args:
-        features: float [n, C].
-    """
-    return ROUNDING * torch.finfo(features.dtype).eps * features.double().abs().amax(0)
+    rule = Plateau(model, optim.patience, optim.factor, optim.min_lr)
+    return Recipe(optimiser, rule, optim.epochs, optim.batch, shuffled(count, seed), to_train_mode)
 
 
 def one_epoch(model: nn.Module, train: Examples, optimiser: torch.optim.Optimizer, batch: int, order: Tensor) -> Score:
@@ -213,7 +183,7 @@ def one_epoch(model: nn.Module, train: Examples, optimiser: torch.optim.Optimize
     return score(finite(torch.cat(outputs), "training diverges; class scores"), torch.cat(labels))
 
 
-def row(epoch: int, lr: float, trained: Score, validated: Score) -> Row:
+def history_row(epoch: int, lr: float, trained: Score, validated: Score) -> Row:
     """A row of the history."""
     return {
         "epoch": float(epoch),

@@ -64,14 +64,20 @@ def resolved(reference: Any) -> Any:
     return resolve_name(reference) if isinstance(reference, str) else reference
 
 
+def look_here() -> None:
+    """Has modules found in the working folder, as `python -m` does, for console scripts and workers too."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+
 def load(modules: list[str]) -> None:
     """Imports the modules of `import=[…]`, from the working folder too.
 
     Raises: UserError: a module is not there, or fails; names it.
     """
-    here = str(Path.cwd())
-    if modules and here not in sys.path:
-        sys.path.insert(0, here)
+    if modules:
+        look_here()
     for module in modules:
         try:
             importlib.import_module(module)

@@ -15,7 +15,8 @@ from torch import nn
 from equivariance import train
 from equivariance.config import Probe, Sgd
 from equivariance.errors import NotFinite
-from equivariance.train import Examples, Score, evaluate, fit, fit_probe, score
+from equivariance.probe import fit_probe
+from equivariance.train import Examples, Score, evaluate, fit, score, sgd
 
 
 def recipe(**changes):
@@ -38,17 +39,25 @@ def linear(seed=0, channels=6, classes=2):
     return nn.Linear(channels, classes)
 
 
+def fitted(model, data, validation, optim, seed, to_train_mode, *report):
+    return fit(model, data, validation, sgd(model, len(data), optim, seed, to_train_mode), *report)
+
+
 class TestFit:
     def test_it_learns_what_can_be_learnt(self):
         model = linear()
-        rows = fit(model, examples(), examples(seed=1), recipe(lr=0.1, epochs=20), 0, model.train)
+        rows = fit(
+            model, examples(), examples(seed=1), sgd(model, len(examples()), recipe(lr=0.1, epochs=20), 0, model.train)
+        )
         assert rows[-1]["train_loss"] < 0.3 * rows[0]["train_loss"]
         assert evaluate(model, examples(seed=2), 8).accuracy > 0.9
 
     def test_the_same_seed_gives_the_same_history_and_weights_to_the_bit(self):
         def run(seed):
             model = linear()
-            rows = fit(model, examples(), examples(seed=1), recipe(epochs=4), seed, model.train)
+            rows = fit(
+                model, examples(), examples(seed=1), sgd(model, len(examples()), recipe(epochs=4), seed, model.train)
+            )
             return rows, model.weight.detach().clone()
 
         (rows, weight), (again, weight_again), (other, _) = run(3), run(3), run(4)
@@ -58,15 +67,15 @@ class TestFit:
 
     def test_foreign_random_numbers_do_not_disturb_the_order(self):
         model = linear()
-        first = fit(model, examples(), examples(seed=1), recipe(epochs=2), 0, model.train)
+        first = fitted(model, examples(), examples(seed=1), recipe(epochs=2), 0, model.train)
         model = linear()
         torch.rand(100)
-        assert fit(model, examples(), examples(seed=1), recipe(epochs=2), 0, model.train) == first
+        assert fitted(model, examples(), examples(seed=1), recipe(epochs=2), 0, model.train) == first
 
     def test_one_epoch_is_torch_sgd_with_nesterov_momentum_and_weight_decay(self):
         model, data = linear(), examples(24)
         reference = copy.deepcopy(model)
-        fit(model, data, data, recipe(epochs=1, lr=0.05), 7, model.train)
+        fitted(model, data, data, recipe(epochs=1, lr=0.05), 7, model.train)
         velocity = {name: torch.zeros_like(p) for name, p in reference.named_parameters()}
         for batch in torch.randperm(24, generator=torch.Generator().manual_seed(7)).split(8):
             loss = F.cross_entropy(reference(data.inputs(batch)), data.labels[batch])
@@ -84,7 +93,12 @@ class TestFit:
         body.requires_grad_(False)
         model, before = nn.Sequential(body, head), body.weight.clone()
         moved = head.weight.detach().clone()
-        fit(model, examples(), examples(), recipe(epochs=1, lr=1.0, weight_decay=0.5), 0, model.train)
+        fit(
+            model,
+            examples(),
+            examples(),
+            sgd(model, len(examples()), recipe(epochs=1, lr=1.0, weight_decay=0.5), 0, model.train),
+        )
         assert torch.equal(body.weight, before)
         assert not torch.equal(head.weight, moved)
 
@@ -95,12 +109,14 @@ class TestFit:
             seen.append(model.training)
             return model.train()
 
-        fit(model, examples(), examples(seed=1), recipe(epochs=3), 0, to_train_mode)
+        fitted(model, examples(), examples(seed=1), recipe(epochs=3), 0, to_train_mode)
         assert seen[1:] == [False, False]
 
     def test_every_row_is_reported(self):
         model, told = linear(), []
-        rows = fit(model, examples(), examples(), recipe(epochs=3), 0, model.train, told.append)
+        rows = fit(
+            model, examples(), examples(), sgd(model, len(examples()), recipe(epochs=3), 0, model.train), told.append
+        )
         assert told == rows
         assert [row["epoch"] for row in rows] == [1, 2, 3]
         columns = {"epoch", "lr", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"}
@@ -147,7 +163,7 @@ def follow(losses, optim, monkeypatch):
     monkeypatch.setattr(train, "evaluate", told)
     monkeypatch.setattr(train, "one_epoch", lambda *arguments: Score(0.5, 1.0, 0.0, 1))
     data = Examples(torch.zeros(1, dtype=torch.int64), lambda i: torch.zeros(len(i), 1))
-    rows = fit(model, data, data, optim, 0, to_train_mode)
+    rows = fitted(model, data, data, optim, 0, to_train_mode)
     return [row["lr"] for row in rows], starts, int(model.weight[0, 0].item())
 
 
@@ -189,7 +205,7 @@ class TestPlateau:
         x = torch.randn(24, 4, generator=torch.Generator().manual_seed(0)) * 1e20
         data = Examples(torch.arange(2).repeat_interleave(12), x.__getitem__)
         with pytest.raises(NotFinite, match=r"^training diverges; class scores: \d+ of 48 numbers are not finite$"):
-            fit(model, data, data, recipe(lr=1e2, batch=4), 0, model.train, rows.append)
+            fitted(model, data, data, recipe(lr=1e2, batch=4), 0, model.train, rows.append)
         assert len(rows) < 3
 
 

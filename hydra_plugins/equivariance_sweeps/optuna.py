@@ -32,7 +32,7 @@ class OptunaConf:
     study: str = ""  # empty: named after what is searched
     n_trials: int = 20  # in all, those of earlier commands included
     seeds: int = 1  # runs of each trial: seed, seed + 1, …
-    objectives: Any = field(default_factory=_mapping)  # metric: maximize | minimize; none: accuracy: maximize
+    objectives: Any = field(default_factory=_mapping)  # metric: maximize | minimize; none: the first
     storage: str = "${oc.env:OPTUNA_STORAGE,'sqlite:///optuna.db'}"  # any database that SQLAlchemy knows
     sampler: Any = field(default_factory=lambda: _mapping(name="TPESampler"))  # name and arguments
     pruner: Any = field(default_factory=lambda: _mapping(name="NopPruner"))  # name and arguments
@@ -76,6 +76,7 @@ class OptunaSweeper(Sweeper):
         arguments = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         self._check()
         search = Search(self.loader, self.config, arguments)
+        self.settings["objectives"] = self.settings["objectives"] or self._aim()
         study = search.study(Settings(**self.settings))
         code = 0
         try:
@@ -90,6 +91,18 @@ class OptunaSweeper(Sweeper):
             say(line)
         if code or study.failed:
             sys.exit(code or 1)
+
+    def _aim(self) -> dict[str, str]:
+        """What a study without objectives looks for: the most of its experiment's first metric."""
+        from sweeps.experiments import EXPERIMENTS
+
+        name = self.config.experiment.name
+        metrics = EXPERIMENTS.get(name).metrics if name in EXPERIMENTS.names() else ()
+        if not metrics:
+            raise UserError(
+                f"hydra.sweeper.objectives: {name} names no metric; allowed: {{METRIC: maximize | minimize}}"
+            )
+        return {metrics[0]: "maximize"}
 
     def _check(self) -> None:
         # By what it can do: Hydra executes modules of plugins again, so that a class may have a twin.

@@ -20,7 +20,7 @@ class Settings:
         study: its name; empty: it has none yet.
         n_trials: in all, those of earlier commands included.
         seeds: runs of each trial; its objective is their mean.
-        objectives: maps metrics of a result to maximize or minimize; empty: the accuracy is maximized.
+        objectives: maps metrics of a result to maximize or minimize; empty: not said.
         storage: URL of the database; a relative SQLite file lies in the working folder.
         sampler: name and arguments of one of Optuna's.
         pruner: name and arguments of one of Optuna's.
@@ -38,8 +38,6 @@ class Settings:
     def __post_init__(self) -> None:
         for key in ("storage", "study"):  # a name may be made of an address, too
             object.__setattr__(self, key, seal(getattr(self, key)))
-        if not self.objectives:
-            object.__setattr__(self, "objectives", {"accuracy": "maximize"})
         for key in ("n_trials", "seeds"):
             if getattr(self, key) < 1:
                 raise UserError(f"hydra.sweeper.{key}={getattr(self, key)}: allowed: 1 or more")

@@ -8,10 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from equivariance import run
-from equivariance.config import Config
-from equivariance.config.refusals import keys
 from equivariance.errors import UserError
-from equivariance.overrides import check, conf_dir
+from equivariance.overrides import check, conf_dir, known_keys
 
 
 @pytest.fixture
@@ -116,7 +114,14 @@ WRONG = [
     (["--experimental-rerun", "nothing.pickle"], ["--experimental-rerun", "pickle"]),
     (["--exp=nothing.pickle"], ["--experimental-rerun", "pickle"]),
     (["--config-dir", "nowhere"], ["nowhere"]),
-    (["--config-name", "nothing"], ["nothing"]),
+    (["--config-name", "nothing"], ["--config-name", "--config-dir"]),
+    (["experiment=rook", "border=16"], ["border", "another experiment"]),
+    (["-m", "experiment=rook", "border=16,32"], ["border"]),
+    (["import=[no_such_module_here]"], ["import=no_such_module_here", "No module named"]),
+    (["arch=python", "arch.name=no_such_module_here:Net"], ["no_such_module_here", "no such module"]),
+    (["arch=python"], ["arch.name"]),
+    (["arch=python", "arch.name=Net"], ["arch.name=Net", "allowed"]),
+    (["hydra.searchpath=[file://nowhere]", "arch=lab"], ["arch=lab", "no such choice"]),
     (["hydra=5"], ["int"]),
     (["-m", "hydra.launcher=5"], ["int"]),
     (["-m", "hydra.sweeper=5"], ["int"]),
@@ -200,7 +205,7 @@ def test_flags_may_stand_between_overrides_and_shells_cannot_turn_one_line_into_
     assert len(command("border=16", "--multi", "conv=same,full", "seed=0,1")[2]) == 4
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     code, error, _ = command("-m", "border=1,-1")
-    assert (code, error) == (2, "error: border=-1: allowed: an integer from 0 to 65536\n")
+    assert (code, error) == (2, "error: border=-1: allowed: an integer from 0 to 65536 with experiment=quadrant\n")
 
 
 def test_a_fault_of_our_own_is_not_taken_for_the_users(command, monkeypatch):
@@ -253,7 +258,7 @@ def test_equal_weights_at_another_path_are_the_same_run_and_others_are_not(comma
     assert found[0] == found[1] != found[2]
 
 
-KEYS = sorted(keys(Config))
+KEYS = sorted(known_keys())
 CHOICES = sorted(f"{f.parent.name}={f.stem}" for f in conf_dir().glob("*/*.yaml"))
 noise = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=12)
 tokens = st.sampled_from(

@@ -34,7 +34,14 @@ class Search:
     def __init__(self, folder: Path, metrics=accuracy, space=SPACE, fixed=None, **settings):
         self.folder, self.metrics, self.fixed = folder, metrics, fixed or {"arch": "resnet18"}
         self.space, _ = parse(space)
-        self.settings = Settings(**{"study": "s", "storage": f"sqlite:///{folder}/optuna.db", **settings})
+        self.settings = Settings(
+            **{
+                "study": "s",
+                "objectives": {"accuracy": "maximize"},
+                "storage": f"sqlite:///{folder}/optuna.db",
+                **settings,
+            }
+        )
         self.computed: list[str] = []  # identities, in order
         self.study: Study
 

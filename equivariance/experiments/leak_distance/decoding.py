@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from equivariance.experiments.result import digits
 from equivariance.finite import finite
-from equivariance.train import rounding
+from equivariance.probe import rounding
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from equivariance.experiments.location.engine import as_input, choose
 from equivariance.experiments.location.features import cached
 from equivariance.experiments.location.structure import move_border_into_padding
 from equivariance.models import Classifier, build, train_mode
-from equivariance.train import Examples, Report, Row, fit, fit_probe, unheard
+from equivariance.probe import fit_probe
+from equivariance.train import Examples, Report, Row, fit, sgd, unheard
 
 if TYPE_CHECKING:
     from equivariance.experiments.location.config import LocationRun
@@ -142,7 +143,8 @@ def _fit(
     def to_train_mode() -> nn.Module:
         return trained.train() if config.init.fixed else train_mode(model, config.init)
 
-    return fit(trained, examples["train"], examples["validation"], config.optim, config.seed, to_train_mode, report)
+    recipe = sgd(trained, len(examples["train"]), config.optim, config.seed, to_train_mode)
+    return fit(trained, examples["train"], examples["validation"], recipe, report)
 
 
 def _labels(pictures: Tensor) -> Tensor:

@@ -5,20 +5,21 @@ Source: Kayhan & van Gemert 2020, section 3.2.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from equivariance.data.splits import SPLITS
-from equivariance.early_stopping import fit_adadelta
 from equivariance.experiments.controlled.network import controlled
 from equivariance.experiments.red_green.ceiling import red_green_ceiling
 from equivariance.experiments.red_green.images import SIDE, Boxes, deal, labels, paint
 from equivariance.experiments.red_green.network import red_green
 from equivariance.experiments.result import Result, digits
 from equivariance.models.patches import OncePerPatch, patches
-from equivariance.train import Examples, Report, evaluate, unheard
+from equivariance.stopping import Patience
+from equivariance.train import Examples, Recipe, Report, evaluate, fit, shuffled, unheard
 
 if TYPE_CHECKING:
     from equivariance.experiments.red_green.config import RedGreenRun
@@ -50,7 +51,7 @@ def run(config: RedGreenRun, device: torch.device, report: Report = unheard) -> 
 
     splits = deal(config.data)
     train, validation = (examples(splits[split]) for split in SPLITS[:2])
-    history = fit_adadelta(model, train, validation, config.optim, config.seed, report)
+    history = fit(model, train, validation, _adadelta(model, len(train), config), report)
     scores = [
         evaluate(model, examples(splits["test"], shift), config.optim.batch)
         for shift in range(config.experiment.shifts + 1)
@@ -64,3 +65,13 @@ def run(config: RedGreenRun, device: torch.device, report: Report = unheard) -> 
     weights = {name: tensor.detach().cpu() for name, tensor in classifier.state_dict().items()}
     right = {"similar": digits([similar.right]), "dissimilar": digits([scores[SWAPPED].right])}
     return Result(metrics, history, weights, {"engine": "dense" if dense else "once per patch"}, right=right)
+
+
+def _adadelta(model: nn.Module, count: int, config: RedGreenRun) -> Recipe:
+    """Adadelta until the validation loss stops falling. Source: the authors' released red_and_green.py."""
+    optim = config.optim
+    optimiser = torch.optim.Adadelta(
+        model.parameters(), lr=optim.lr, rho=optim.rho, eps=optim.eps, weight_decay=optim.weight_decay
+    )
+    order = shuffled(count, config.seed) if optim.shuffle else partial(torch.arange, count)
+    return Recipe(optimiser, Patience(model, optim.patience), optim.epochs, optim.batch, order, model.train)

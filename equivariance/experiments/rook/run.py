@@ -19,8 +19,8 @@ from equivariance.experiments.rook.images import images
 from equivariance.experiments.rook.network import rook
 from equivariance.models import Classifier
 from equivariance.models.patches import OncePerPatch, patches
-from equivariance.train import Examples, Report, Row, evaluate, one_epoch, unheard
-from sweeps.progress import track
+from equivariance.stopping import Fixed
+from equivariance.train import Examples, Recipe, Report, Row, Score, evaluate, fit, unheard
 
 if TYPE_CHECKING:
     from equivariance.experiments.rook.config import PlainSgd, RookRun
@@ -91,15 +91,14 @@ class Film:
 
 def _fit(model: nn.Module, examples: Examples, optim: PlainSgd, film: Film, report: Report) -> list[Row]:
     """Trains in place, in the order of the classes; a row an epoch scores the model after it."""
-    optimiser = torch.optim.SGD(model.parameters(), lr=optim.lr, momentum=optim.momentum)
-    order, rows = torch.arange(len(examples)), []
-    film.expose(0)
-    for epoch in track(range(1, optim.epochs + 1), optim.epochs, "training"):
-        model.train()
-        trained = one_epoch(model, examples, optimiser, optim.batch, order)
-        after = evaluate(model, examples, len(examples))
+
+    def row(epoch: int, lr: float, trained: Score, after: Score) -> Row:
         film.expose(epoch)
-        rows.append({"epoch": float(epoch), "train_loss": trained.loss, "train_accuracy": trained.accuracy})
-        rows[-1] |= {"test_loss": after.loss, "test_accuracy": after.accuracy, "test_margin": after.margin}
-        report(rows[-1])
-    return rows
+        found = {"epoch": float(epoch), "train_loss": trained.loss, "train_accuracy": trained.accuracy}
+        return found | {"test_loss": after.loss, "test_accuracy": after.accuracy, "test_margin": after.margin}
+
+    film.expose(0)
+    optimiser = torch.optim.SGD(model.parameters(), lr=optim.lr, momentum=optim.momentum)
+    order = partial(torch.arange, len(examples))
+    recipe = Recipe(optimiser, Fixed(), optim.epochs, optim.batch, order, model.train)
+    return fit(model, examples, examples, recipe, report, row)

@@ -1,0 +1,84 @@
+"""When training ends, how the learning rate falls, and which weights are kept."""
+
+from __future__ import annotations
+
+import copy
+from typing import Protocol
+
+from torch import nn
+from torch.optim import Optimizer
+
+
+class Rule(Protocol):
+    """Hears of each epoch's validation loss."""
+
+    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+        """Whether another epoch follows; may change rate and weights."""
+
+    def settle(self, model: nn.Module) -> None:
+        """Leaves the model with the weights that are kept."""
+
+
+class Fixed:
+    """All epochs, and the last weights."""
+
+    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+        """Always."""
+        return True
+
+    def settle(self, model: nn.Module) -> None:
+        """They are there."""
+
+
+class Patience:
+    """Ends when the validation loss has not fallen for more than so many epochs, with the weights of the lowest.
+
+    Args:
+        model: as it starts.
+        patience: epochs.
+    Source: released code of Kayhan & van Gemert 2020 (red_and_green.py).
+    """
+
+    def __init__(self, model: nn.Module, patience: int) -> None:
+        self.patience, self.waited, self.lowest = patience, 0, float("inf")
+        self.best = copy.deepcopy(model.state_dict())
+
+    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+        """Until patience is over."""
+        self.waited += 1
+        if loss < self.lowest:
+            self.lowest, self.best, self.waited = loss, copy.deepcopy(model.state_dict()), 0
+        return self.waited <= self.patience or self.exhausted(model, optimiser)
+
+    def exhausted(self, model: nn.Module, optimiser: Optimizer) -> bool:
+        """Whether to go on all the same when patience is over."""
+        return False
+
+    def settle(self, model: nn.Module) -> None:
+        """The weights with the lowest validation loss."""
+        model.load_state_dict(self.best)
+
+
+class Plateau(Patience):
+    """When patience is over the learning rate falls and the best weights come back, until the rate is low enough.
+
+    Args:
+        model: as it starts.
+        patience: epochs without a lower validation loss; the next one is too many.
+        factor: by which the rate falls.
+        min_lr: training ends when the rate has fallen to it.
+    Source: released code of Kayhan & van Gemert 2020 (QI_location.py).
+    """
+
+    def __init__(self, model: nn.Module, patience: int, factor: float, min_lr: float) -> None:
+        super().__init__(model, patience)
+        self.factor, self.min_lr = factor, min_lr
+
+    def exhausted(self, model: nn.Module, optimiser: Optimizer) -> bool:
+        """Lowers the rate."""
+        self.settle(model)
+        self.waited = 0
+        for group in optimiser.param_groups:
+            group["lr"] *= self.factor
+        # 1e-3 x 0.1 x 0.1 x 0.1 is a rounding error above 1e-6, and has fallen to it all the same.
+        return optimiser.param_groups[0]["lr"] > self.min_lr * (1 + 1e-9)
