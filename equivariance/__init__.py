@@ -4,13 +4,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from equivariance.library import LeakDistance as LeakDistance
+    from equivariance.library import PositionAccuracy as PositionAccuracy
+    from equivariance.library import ReceptiveField as ReceptiveField
+    from equivariance.library import assert_position_blind as assert_position_blind
     from equivariance.library import certified_border as certified_border
+    from equivariance.library import leak_distance as leak_distance
     from equivariance.library import place as place
+    from equivariance.library import position_accuracy as position_accuracy
     from equivariance.library import receptive_field as receptive_field
     from equivariance.library import with_conv as with_conv
 
 __version__ = "0.1.0"
-__all__ = ["certified_border", "place", "receptive_field", "with_conv"]
+__all__ = [
+    "LeakDistance",
+    "PositionAccuracy",
+    "ReceptiveField",
+    "assert_position_blind",
+    "certified_border",
+    "leak_distance",
+    "place",
+    "position_accuracy",
+    "receptive_field",
+    "with_conv",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -85,6 +85,7 @@ def costs(configs: list[Run]) -> tuple[int, float]:
     """How many of the runs are certified, and the seconds that all take one after another; measured in a worker."""
     from equivariance.experiments.compute import outlook
 
+    load([module for config in configs for module in config.imports])
     return outlook(configs)
 
 

@@ -10,7 +10,9 @@ from sweeps.registry import Registry, resolved
 
 
 def _label(config: Any) -> str:
-    return f"{config.experiment.name} seed={config.seed}"
+    sections = (getattr(getattr(config, key, None), "name", None) for key in ("experiment", "arch", "init", "conv"))
+    numbers = (f"{key}={getattr(config, key)}" for key in ("border", "seed") if hasattr(config, key))
+    return " ".join([*filter(None, sections), *numbers])
 
 
 def _headline(result: dict[str, Any]) -> str:

@@ -8,14 +8,25 @@ from torch import nn
 from torchvision.models import mobilenet_v3_small, resnet18, vgg11
 
 import equivariance
-from equivariance import certified_border, library, receptive_field, with_conv
+from equivariance import certified_border, receptive_field, with_conv
 from equivariance.errors import UserError
+from equivariance.library import assertions, position, structure
 
 
-def test_the_examples_of_the_docstrings_run():
-    outcome = doctest.testmod(library)
-    assert outcome.attempted >= 7
+@pytest.mark.parametrize("module", [structure, position, assertions], ids=lambda m: m.__name__.rpartition(".")[2])
+def test_the_examples_of_the_docstrings_run(module):
+    outcome = doctest.testmod(module)
+    assert outcome.attempted >= 2
     assert outcome.failed == 0
+
+
+@pytest.mark.parametrize("name", [n for n in equivariance.__all__ if n[0].islower() and n != "place"])
+def test_each_function_says_when_it_is_not_to_be_used_and_shows_an_example(name):
+    said = getattr(equivariance, name).__doc__
+    assert "Not for:" in " ".join(said.split())
+    assert ">>> " in said
+    assert "Args:" in said
+    assert "Returns:" in said or "Raises:" in said
 
 
 def test_importing_the_package_does_not_import_torch():
@@ -69,3 +80,80 @@ def test_what_cannot_be_is_said_in_one_line():
         receptive_field(vgg11())
     with pytest.raises(AttributeError, match="certified_boarder"):
         equivariance.certified_boarder  # noqa: B018
+
+
+def small(seed=0):
+    torch.manual_seed(seed)
+    layers = [nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(32, 5)).eval()
+
+
+PICTURES = torch.rand(24, 3, 20, 20, generator=torch.Generator().manual_seed(1))
+
+
+def test_position_is_told_below_the_certified_border_and_not_from_it_on():
+    net = small()
+    border = certified_border(net, 20, 84)
+    assert 0 < border < 16
+    near = equivariance.position_accuracy(net, PICTURES)
+    assert (near.accuracy, near.n, near.certified) == (1.0, 24, False)
+    assert near.low > 0.5
+    assert equivariance.position_accuracy(net, PICTURES, border) == (0.5, 0.5, 24, True)
+    assert equivariance.position_accuracy(with_conv(net, "unbounded"), PICTURES).certified
+
+
+def test_the_leak_distance_lies_between_the_borders_that_were_measured():
+    net = small()
+    found = equivariance.leak_distance(net, PICTURES, resolution=1)
+    assert found.bound == certified_border(net, 20, 84)
+    assert found.pixels < found.not_decodable <= found.bound
+    assert equivariance.position_accuracy(net, PICTURES, found.pixels).low > 0.5
+    assert equivariance.position_accuracy(net, PICTURES, found.not_decodable).low <= 0.5
+    unknown = equivariance.leak_distance(net, PICTURES, canvas=41, resolution=4, limit=8)  # places out of phase
+    assert unknown.bound is None
+
+
+def test_the_library_measures_what_the_experiment_measures(config, workdir):
+    """Same network, pictures and fit by both roads."""
+    from equivariance.data import load_pictures
+    from equivariance.experiments import compute
+    from equivariance.models import build
+
+    run = config("data.pictures=6", "optim=probe", "init=frozen-random", "device=cpu", "experiment.picture=24",
+                 "experiment.canvas=88", "arch=squeezenet1_0")  # fmt: skip
+    splits = load_pictures(run.data, 24)
+    train, test = (splits.tensor(s, run.arch.mean, run.arch.std) for s in ("train", "test"))
+    model = build(run.arch, run.init, "same", "max", run.seed).trunk.eval()
+    found = equivariance.position_accuracy(model, torch.cat([train, test]), canvas=88)
+    assert found.accuracy == compute.run(run).metrics["accuracy"]
+
+
+def test_a_network_that_knows_is_named_with_its_first_layer_that_does():
+    equivariance.assert_position_blind(with_conv(small(), "unbounded"), picture=20, canvas=84)
+    with pytest.raises(AssertionError, match=r"differ by [\d.e+]+ % of the largest at border 0; first to differ: 2"):
+        equivariance.assert_position_blind(DeepPadding(), picture=20, canvas=84)
+
+
+class DeepPadding(nn.Module):
+    """Pads nowhere but in its second convolution."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        for name, layer in {"1": nn.Conv2d(3, 8, 1), "2": nn.Conv2d(8, 8, 3, padding=1)}.items():
+            self.add_module(name, layer)
+
+    def forward(self, x):
+        return getattr(self, "2")(getattr(self, "1")(x).relu()).amax((2, 3))
+
+
+@pytest.mark.parametrize("pictures", [torch.rand(3, 3, 8, 8), torch.rand(8, 3, 8, 9), torch.rand(8, 8)])
+def test_pictures_that_cannot_be_used_are_refused_in_one_line(pictures):
+    with pytest.raises(UserError, match=r"^pictures: \[[\d, ]+\]; allowed: \[n, C, side, side\] with n of 4 or more$"):
+        equivariance.position_accuracy(small(), pictures)
+
+
+def test_a_network_without_a_pool_over_space_is_refused():
+    flat = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(4 * 96 * 96, 2))
+    with pytest.raises(UserError, match="no map is pooled over all of space"):
+        equivariance.position_accuracy(flat, PICTURES)

@@ -28,7 +28,7 @@ class PythonArch(Arch):
 
     library: Literal["python"]  # type: ignore[assignment]
     name: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
-    kwargs: dict[str, Any]  # of the callable
+    kwargs: dict[str, Any] | None  # of the callable
     features: str | None  # module whose output is the feature map; null: the last that gives a map
 
 

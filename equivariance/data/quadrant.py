@@ -18,7 +18,7 @@ class Quadrant:
         picture: pixels a side.
         canvas: pixels a side, without the border.
         border: pixels of background on each of the four sides.
-        background: float [3], the normalised colour of everything that is not picture.
+        background: float [C], the normalised colour of everything that is not picture.
         tolerance: of the engine, see `Canvas`; 0 is exact.
     Source: Kayhan & van Gemert 2020, section 3.1.
     """
@@ -26,7 +26,7 @@ class Quadrant:
     picture: int
     canvas: int
     border: int
-    background: tuple[float, float, float]
+    background: tuple[float, ...]
     tolerance: float = 0.0
 
     @property
@@ -34,9 +34,13 @@ class Quadrant:
         """Pixels a side of the whole image."""
         return self.canvas + 2 * self.border
 
+    def at(self, border: int) -> Quadrant:
+        """The same with another border."""
+        return replace(self, border=border)
+
     def bare(self) -> Quadrant:
         """The same without border."""
-        return replace(self, border=0)
+        return self.at(0)
 
     def corner(self, label: int) -> int:
         """Row and column of a picture's upper left pixel."""

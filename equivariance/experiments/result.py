@@ -10,8 +10,6 @@ from equivariance.errors import NotFinite
 from equivariance.finite import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from torch import Tensor
 
 
@@ -25,8 +23,8 @@ class Result:
         weights: what was trained, by parameter name.
         notes: facts about the run that are not numbers: device, engine, skipped pictures.
         files: further files for the run's directory, by name.
-        right: for a metric, or a border tried, which test pictures were told right, see `digits`; for the intervals of
-            tables, which count a picture once whatever the number of its images.
+        right: for a metric, or a border tried, which test pictures were told right, see `decoding.digits`; for the
+            intervals of tables, which count a picture once whatever the number of its images.
     """
 
     metrics: dict[str, float]
@@ -48,13 +46,3 @@ class Result:
                 raise NotFinite(f"not finite: {', '.join(bad)}{where}")
         for name, tensor in self.weights.items():
             finite(tensor, name)
-
-
-def digits(places: Iterable[Tensor]) -> list[str]:
-    """Which pictures were told right, small enough to be kept in a result.
-
-    Args:
-        places: for each place where pictures lie, bool [pictures].
-    Returns: For each place a digit a picture: 1 where it was told right, else 0.
-    """
-    return ["".join("1" if told else "0" for told in place.tolist()) for place in places]

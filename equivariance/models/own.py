@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from equivariance.errors import UserError, reason
+from sweeps.registry import look_here
 
 
 class _Found(BaseException):
@@ -29,6 +30,7 @@ def network(name: str, kwargs: dict[str, Any]) -> nn.Module:
 
     Raises: UserError: it is not there, fails, or gives no nn.Module.
     """
+    look_here()
     try:
         found = resolve_name(name)(**kwargs)
     except (ImportError, AttributeError) as error:
@@ -99,7 +101,8 @@ class _Calls(TorchFunctionMode):
 
     def __init__(self, stop: int | None = None) -> None:
         super().__init__()
-        self.stop, self.count, self.last = stop, 0, None
+        self.stop, self.count = stop, 0
+        self.last: int | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs the call, or ends the network before it."""
@@ -108,8 +111,10 @@ class _Calls(TorchFunctionMode):
         if self.count == self.stop and maps:
             raise _Found(maps[0])
         out = func(*args, **(kwargs or {}))
-        if any(map(_is_map, maps)) and isinstance(out, Tensor) and not _is_map(out):
-            self.last = self.count  # type: ignore[assignment]
+        taken = next(filter(_is_map, maps), None)
+        if taken is not None and isinstance(out, Tensor) and not _is_map(out):
+            unrolled = out.dim() == 2 and out.numel() == taken.numel()  # each place has weights of its own
+            self.last = None if unrolled else self.count
         return out
 
 

@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from equivariance.decoding import decode
 from equivariance.errors import NotFinite, UserError
 from equivariance.experiments import compute
 from equivariance.experiments.impulse import run as impulse
-from equivariance.experiments.leak_distance.decoding import decode
 from equivariance.experiments.location import features
 from equivariance.experiments.location.structure import place
 from equivariance.experiments.quadrant import run as quadrant

@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from equivariance.decoding import Decoding, decode, search
 from equivariance.experiments import compute
 from equivariance.experiments.leak_distance import run as leak_distance
-from equivariance.experiments.leak_distance.decoding import Decoding, decode
-from equivariance.experiments.leak_distance.run import search
 from equivariance.experiments.location import learning
 from equivariance.experiments.location.structure import place, structure
 from equivariance.train import score

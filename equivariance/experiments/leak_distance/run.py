@@ -6,17 +6,16 @@ Source: the question is Kayhan & van Gemert's (2020, section 3.1); the search an
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from equivariance.data.quadrant import Quadrant
-from equivariance.experiments.leak_distance.decoding import Decoding, decode
+from equivariance.decoding import Decoding, decode, search
+from equivariance.engine import pooled
 from equivariance.experiments.location.estimate import seconds
-from equivariance.experiments.location.features import pooled
 from equivariance.experiments.location.learning import Fitted, learn, load, network
 from equivariance.experiments.location.structure import place, structure
 from equivariance.experiments.result import Result
@@ -58,7 +57,7 @@ def run(config: LeakDistanceRun, device: torch.device, report: Report = unheard)
     right: dict[str, list[str]] = {}
 
     def decodable(border: int) -> bool:
-        here = replace(bare, border=border)
+        here = bare.at(border)
         found = Decoding(0, 0, config.data.pictures, ["1" * config.data.pictures, "0" * config.data.pictures])
         if not theory.certified(here):  # below the bound, too, a border can be: its phase decides
             model = copy.deepcopy(start)
@@ -74,27 +73,6 @@ def run(config: LeakDistanceRun, device: torch.device, report: Report = unheard)
     metrics |= {} if lowest is None else {"not_decodable": float(lowest)}
     metrics["accuracy"] = next(r["test_accuracy"] for r in rows if r["border"] == metrics["leak_distance"])
     return Result(metrics, rows, {}, notes, right=right)
-
-
-def search(decodable: Callable[[int], bool], bound: int | None, resolution: int, limit: int) -> tuple[int, int | None]:
-    """Bisection over the multiples of the resolution, taking for granted that a leak ends once and for all.
-
-    Args:
-        decodable: tries one border.
-        bound: in pixels; nothing is decodable from it on, and it is never tried. None: not known.
-        resolution: pixels.
-        limit: pixels; the largest border tried where there is no bound.
-    Returns: The largest border found decodable, and the lowest above it known not to be, or None; (0, 0) if none is.
-    """
-    if bound == 0 or not decodable(0):
-        return 0, 0
-    low, high = 0, limit // resolution if bound is None else -(-bound // resolution)
-    if bound is None and (high == 0 or decodable(high * resolution)):
-        return high * resolution, None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if decodable(middle * resolution) else (low, middle)
-    return low * resolution, high * resolution if bound is None else min(high * resolution, bound)
 
 
 def outlook(configs: Sequence[LeakDistanceRun], device: torch.device) -> tuple[int, float]:

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from equivariance.canvas import CanvasUnsupported
+from equivariance.engine import choose, forward_seconds
 from equivariance.errors import UserError
-from equivariance.experiments.location.engine import choose, forward_seconds
 from equivariance.experiments.location.structure import place, structure
 from equivariance.models import Classifier
 

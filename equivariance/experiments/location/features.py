@@ -12,32 +12,11 @@ from torch import Tensor
 
 from equivariance.data.quadrant import Quadrant
 from equivariance.edition import EDITION
+from equivariance.engine import pooled
 from equivariance.errors import NotFinite
-from equivariance.experiments.location.engine import as_input, pictures_at_once
 from equivariance.finite import finite
 from equivariance.models import Classifier
-from sweeps.progress import track
 from sweeps.records import write
-
-
-def pooled(model: Classifier, task: Quadrant, pictures: Tensor, engine: str, what: str) -> Tensor:
-    """The pooled features of every picture at both places.
-
-    Args:
-        model: in eval mode.
-        task: the geometry.
-        pictures: float [n, 3, picture, picture], normalised.
-        engine: `canvas` or `dense`.
-        what: names the work in the progress bar.
-    Returns: float [2n, C]: all pictures at the upper left, then all at the bottom right.
-    Raises: NotFinite: a feature is not.
-    """
-    chunks = pictures.split(pictures_at_once(task, engine))
-    found = []
-    with torch.inference_mode():
-        for chunk in track(chunks, len(chunks), what):
-            found.append(model.features(as_input(task.both(chunk), engine)).unflatten(0, (2, -1)))
-    return finite(torch.cat(found, 1), what).flatten(0, 1).clone()  # [2, n, C] -> [2n, C]
 
 
 def cached(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from equivariance.data import SPLITS, load_pictures
 from equivariance.data.quadrant import Quadrant, with_mirrored
-from equivariance.experiments.location.engine import as_input, choose
+from equivariance.engine import as_input, choose
 from equivariance.experiments.location.features import cached
 from equivariance.experiments.location.structure import move_border_into_padding
 from equivariance.models import Classifier, build, train_mode

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from equivariance.decoding import digits
 from equivariance.experiments.location.estimate import seconds
 from equivariance.experiments.location.learning import learn, load, network
 from equivariance.experiments.location.structure import place, structure
-from equivariance.experiments.result import Result, digits
+from equivariance.experiments.result import Result
 from equivariance.models import check_checkpoint
 from equivariance.train import Report, evaluate, unheard
 

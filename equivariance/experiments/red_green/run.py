@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from equivariance.data.splits import SPLITS
+from equivariance.decoding import digits
 from equivariance.experiments.controlled.network import controlled
 from equivariance.experiments.red_green.ceiling import red_green_ceiling
 from equivariance.experiments.red_green.images import SIDE, Boxes, deal, labels, paint
 from equivariance.experiments.red_green.network import red_green
-from equivariance.experiments.result import Result, digits
+from equivariance.experiments.result import Result
 from equivariance.models.patches import OncePerPatch, patches
 from equivariance.stopping import Patience
 from equivariance.train import Examples, Recipe, Report, evaluate, fit, shuffled, unheard

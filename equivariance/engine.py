@@ -9,7 +9,9 @@ from torch import Tensor
 
 from equivariance.canvas import Canvas, CanvasUnsupported, cost
 from equivariance.data.quadrant import Quadrant
+from equivariance.finite import finite
 from equivariance.models import Classifier
+from sweeps.progress import track
 
 # Pixels of dense images, and pictures on a canvas, that are computed at once: bounds memory whatever the border.
 PIXELS_AT_ONCE = 4_000_000
@@ -67,3 +69,23 @@ def as_input(images: Canvas, engine: str) -> Tensor:
 def pictures_at_once(task: Quadrant, engine: str) -> int:
     """How many pictures, each at both places, are computed at once."""
     return PICTURES_AT_ONCE if engine == "canvas" else max(1, PIXELS_AT_ONCE // task.side**2 // 2)
+
+
+def pooled(model: Classifier, task: Quadrant, pictures: Tensor, engine: str, what: str) -> Tensor:
+    """The pooled features of every picture at both places.
+
+    Args:
+        model: in eval mode.
+        task: the geometry.
+        pictures: float [n, 3, picture, picture], normalised.
+        engine: `canvas` or `dense`.
+        what: names the work in the progress bar.
+    Returns: float [2n, C]: all pictures at the upper left, then all at the bottom right.
+    Raises: NotFinite: a feature is not.
+    """
+    chunks = pictures.split(pictures_at_once(task, engine))
+    found = []
+    with torch.inference_mode():
+        for chunk in track(chunks, len(chunks), what):
+            found.append(model.features(as_input(task.both(chunk), engine)).unflatten(0, (2, -1)))
+    return finite(torch.cat(found, 1), what).flatten(0, 1).clone()  # [2, n, C] -> [2n, C]

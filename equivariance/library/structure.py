@@ -1,4 +1,4 @@
-"""The questions of this project asked of any nn.Module, without a config: geometry, certificates, convolution types."""
+"""What follows from a network's structure, whatever its weights; and the same network under another boundary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import NamedTuple
 from torch import nn
 
 from equivariance import theory
-from equivariance.canvas import place as place
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.models.classifier import FeatureMap
@@ -44,7 +43,7 @@ def receptive_field(model: nn.Module, channels: int = 3) -> ReceptiveField:
     >>> receptive_field(resnet18())
     ReceptiveField(field=435, stride=32)
     """
-    with _evaluating(model):
+    with evaluating(model):
         return ReceptiveField(*theory.receptive_field(model, channels=channels))
 
 
@@ -67,11 +66,9 @@ def certified_border(model: nn.Module, picture: int = 56, canvas: int = 120, cha
     >>> certified_border(resnet18()), certified_border(with_conv(resnet18(), "unbounded"))
     (433, 0)
     """
-    network, edgeless = model, False
-    if isinstance(model, FeatureMap) and model.conv == "unbounded":  # grows like full, and nothing lies beyond an edge
-        network, edgeless = FeatureMap(model.trunk, "full"), True
+    network, edgeless = structural(model)
     task = Quadrant(picture, canvas, 0, (0.0, 0.0, 0.0))
-    with _evaluating(model):
+    with evaluating(model):
         return theory.smallest_certified_border(network, task, edgeless=edgeless, channels=channels)
 
 
@@ -102,8 +99,15 @@ def with_conv(model: nn.Module, conv: str, background: tuple[float, ...] | None 
     return found
 
 
+def structural(model: nn.Module) -> tuple[nn.Module, bool]:
+    """The network as the reach reads it, and whether no unit of it sees an edge."""
+    if isinstance(model, FeatureMap) and model.conv == "unbounded":  # grows like full, and nothing lies beyond an edge
+        return FeatureMap(model.trunk, "full"), True
+    return model, False
+
+
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode, and afterwards each module's own mode again."""
     modes = {module: module.training for module in model.modules()}
     model.eval()

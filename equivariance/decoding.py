@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from equivariance.experiments.result import digits
 from equivariance.finite import finite
 from equivariance.probe import rounding
 
@@ -71,3 +71,34 @@ def decode(head: nn.Linear, features: Tensor, tolerance: float) -> Decoding:
     clear = (lower - upper).abs() > (weight.abs() * noise).sum()
     right, wrong = clear & (upper < 0) & (lower > 0), clear & (upper > 0) & (lower < 0)
     return Decoding(int(right.sum()), int(wrong.sum()), len(upper), digits((~wrong, right)))
+
+
+def search(decodable: Callable[[int], bool], bound: int | None, resolution: int, limit: int) -> tuple[int, int | None]:
+    """Bisection over the multiples of the resolution, taking for granted that a leak ends once and for all.
+
+    Args:
+        decodable: tries one border.
+        bound: in pixels; nothing is decodable from it on, and it is never tried. None: not known.
+        resolution: pixels.
+        limit: pixels; the largest border tried where there is no bound.
+    Returns: The largest border found decodable, and the lowest above it known not to be, or None; (0, 0) if none is.
+    """
+    if bound == 0 or not decodable(0):
+        return 0, 0
+    low, high = 0, limit // resolution if bound is None else -(-bound // resolution)
+    if bound is None and (high == 0 or decodable(high * resolution)):
+        return high * resolution, None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if decodable(middle * resolution) else (low, middle)
+    return low * resolution, high * resolution if bound is None else min(high * resolution, bound)
+
+
+def digits(places: Iterable[Tensor]) -> list[str]:
+    """Which pictures were told right, small enough to be kept in a result.
+
+    Args:
+        places: for each place where pictures lie, bool [pictures].
+    Returns: For each place a digit a picture: 1 where it was told right, else 0.
+    """
+    return ["".join("1" if told else "0" for told in place.tolist()) for place in places]

@@ -1,0 +1,73 @@
+"""For tests of one's own: a network that must not know where a picture lies."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from equivariance import theory
+from equivariance.data.quadrant import Quadrant
+from equivariance.library.structure import evaluating, structural
+
+
+def assert_position_blind(
+    model: nn.Module,
+    border: int = 0,
+    picture: int = 56,
+    canvas: int = 120,
+    channels: int = 3,
+    tolerance: float = 1e-4,
+) -> None:
+    """Fails where a network's output depends on which of two places of an empty canvas shows a picture.
+
+    Passes at once where the structure proves it; otherwise noise is shown at both places. Not for: networks whose
+    output is a map, which says where things are by design.
+
+    Args:
+        model: maps images [N, C, H, W] to [N, …] without space; left in the mode in which it is. Of `with_conv`, too.
+        border: pixels of empty canvas on each side.
+        picture: pixels a side.
+        canvas: pixels a side, without the border.
+        channels: of the images.
+        tolerance: share of the output's largest entry that counts as rounding.
+    Raises: AssertionError: says by how much the outputs differ, and the first module whose output does.
+
+    >>> from torchvision.models import resnet18
+    >>> assert_position_blind(resnet18(), border=433)
+    """
+    task = Quadrant(picture, canvas, border, (0.0,) * channels)
+    network, edgeless = structural(model)
+    with evaluating(model), torch.no_grad():
+        if theory.certified(network, task, edgeless, channels):
+            return
+        weights = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+        noise = torch.randn(1, channels, picture, picture, generator=torch.Generator().manual_seed(0))
+        images = task.both(noise.to(weights)).dense()
+        seen: dict[str, float] = {}
+        hooks = [m.register_forward_hook(_watch(name, seen)) for name, m in model.named_modules() if name]
+        try:
+            apart = _apart(model(images))
+        finally:
+            for hook in hooks:
+                hook.remove()
+    first = next((name for name, value in seen.items() if value > tolerance), "the model itself")
+    assert apart <= tolerance, (
+        f"the outputs for two places of a picture differ by {100 * apart:.2g} % of the largest at border {border};"
+        f" first to differ: {first}"
+    )
+
+
+def _watch(name: str, seen: dict[str, float]):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a hook
+    def hook(module: nn.Module, inputs: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.dim() > 1 and len(output) == 2:
+            seen.setdefault(name, _apart(output))
+
+    return hook
+
+
+def _apart(output: Tensor) -> float:
+    """By how much the outputs for both places differ, of their largest entry; of maps, maxima and minima over space."""
+    if output.dim() > 2:
+        flat = output.flatten(2)
+        output = torch.cat([flat.amax(2), flat.amin(2)], 1)
+    return float((output[1] - output[0]).abs().max() / output.abs().max().clamp_min(torch.finfo(output.dtype).tiny))
