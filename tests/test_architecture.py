@@ -284,6 +284,17 @@ def test_files_stay_small_and_are_named_for_what_they_hold(path):
     assert not {*path.parts, path.stem} & {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
+VAGUE = {"process", "processes", "handle", "handler", "manage", "manager", "do", "util", "helper", "info"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_names_say_what_is_done(path):
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    names = [node.name for node in ast.walk(parsed(path)) if isinstance(node, kinds)]
+    parts = {part for name in names for part in re.sub(r"([A-Z])", r"_\1", name).lower().split("_")}
+    assert parts & VAGUE == set()
+
+
 LONGEST = 55  # lines of a function, its docstring included
 
 
