@@ -11,7 +11,7 @@ from equivariance.canvas import Canvas, CanvasUnsupported, cost
 from equivariance.data.quadrant import Quadrant
 from equivariance.finite import finite
 from equivariance.models import Classifier
-from sweeps.progress import track
+from sweeps.terminal import track
 
 # Pixels of dense images, and pictures on a canvas, that are computed at once: bounds memory whatever the border.
 PIXELS_AT_ONCE = 4_000_000

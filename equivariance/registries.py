@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from equivariance.config.base import Kinds
-from equivariance.config.data import Pictures
-from sweeps.registry import Registry
+from sweeps.registry import Registry, resolved
+
+if TYPE_CHECKING:
+    from equivariance.config.base import Kinds
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,12 @@ class DataSet:
     Args:
         pictures: `pictures(data, side, skipped) -> Iterator[Picture]`, or the text `module:name`, see
             equivariance/data/__init__.py.
-        schema: its section of the config.
+        schema: its section of the config, a `Pictures`, or the text `module:name`.
         rooted: whether it reads the folder `data.root`.
     """
 
     pictures: Any
-    schema: type[Pictures] = Pictures
+    schema: Any = "equivariance.config.data:Pictures"
     rooted: bool = False
 
 
@@ -43,4 +44,4 @@ DATA: Registry[DataSet] = Registry(
 
 def data_kinds() -> Kinds:
     """The section of the config of every data set."""
-    return {name: DATA.get(name).schema for name in DATA.names()}
+    return {name: resolved(DATA.get(name).schema) for name in DATA.names()}

@@ -34,7 +34,6 @@ from equivariance.overrides import conf_dir, register_protocol
 from sweeps.addresses import guard, sealed
 from sweeps.cluster.cluster import Refused
 from sweeps.launcher.attempt import attempt
-from sweeps.launcher.display import clock
 from sweeps.launcher.launch import launch
 from sweeps.launcher.mirroring import Mirroring
 from sweeps.launcher.place import Place, Slots
@@ -42,6 +41,7 @@ from sweeps.launcher.pool import Limits, Machine
 from sweeps.launcher.single import run_here
 from sweeps.launcher.source import Grid, Job
 from sweeps.launcher.worker import Died
+from sweeps.terminal import clock
 from sweeps.tracking.mirror import Mirror
 
 # Seconds that measuring what a sweep will take may cost.

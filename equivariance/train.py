@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from equivariance.finite import finite
 from equivariance.stopping import Plateau, Rule
-from sweeps.progress import track
+from sweeps.terminal import track
 
 if TYPE_CHECKING:
     from equivariance.config import Sgd

@@ -14,8 +14,8 @@ from sweeps.addresses import guard
 from sweeps.artefacts import FORMATS, write
 from sweeps.errors import UserError
 from sweeps.experiments import EXPERIMENTS
-from sweeps.launcher.display import abandon, clock
 from sweeps.registry import load
+from sweeps.terminal import abandon, clock
 from sweeps.tracking.mirror import Mirror, sync
 from sweeps.tracking.store import failures
 

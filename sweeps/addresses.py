@@ -30,8 +30,11 @@ TEXT = re.compile(r"([a-z][\w+.-]*://)(?!/)[^\s'\"<>]*@", re.IGNORECASE)
 TEXT_QUERY = re.compile(rf"([?&;][^=&;\s]*{SECRET}[^=&;\s]*=)[^&\s'\"]*", re.IGNORECASE)
 # Variables whose value, or a part of whose address, may stand in what libraries say.
 VARIABLES = re.compile(r"(PASSWORD|PASSWD|TOKEN|SECRET|ACCESS_KEY|API_KEY)$")
+# One that a command line sets for others, as hydra.job.env_set={MLFLOW_TRACKING_PASSWORD: …} does.
+ASSIGNED = re.compile(rf"\w*(?:{VARIABLES.pattern[1:-2]})\s*[:=]\s*(['\"]?)([^,'\"}}\s]+)")
 HIDDEN = "***"
 
+_assigned: set[str] = set()
 _whole: dict[str, str] = {}
 
 
@@ -98,6 +101,7 @@ def guard() -> None:
     Standard output, which may be a table, loses addresses' secrets only; standard error, where libraries say what they
     like, every secret that is known.
     """
+    _assigned.update(found[1] for a in sys.argv[1:] for found in ASSIGNED.findall(a))
     sys.argv[1:] = [sealed_argument(a) for a in sys.argv[1:]]
     _filter(sys.stdout, masked)
     _filter(sys.stderr, clean)
@@ -137,7 +141,7 @@ def _known() -> set[str]:
     """Every form of every secret of this process, but for what stands in an address openly too."""
     variables = [v for k, v in os.environ.items() if VARIABLES.search(k)]
     addresses = {*_whole.values(), *(v for v in os.environ.values() if "://" in v)}
-    found = {form for value in variables for form in _forms(value)}
+    found = {form for value in (*variables, *_assigned) for form in _forms(value)}
     for address in addresses:
         plain, secrets = _parts(address)
         found |= {form for secret in secrets for form in _forms(secret) if form not in plain}

@@ -14,8 +14,8 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sweeps.launcher.display import complain, say
 from sweeps.launcher.signals import stoppable
+from sweeps.terminal import complain, say
 from sweeps.tracking.page import link
 from sweeps.tracking.store import Store
 

@@ -131,7 +131,7 @@ SCIENCE = ("equivariance/models", "equivariance/data", "equivariance/experiments
 
 # What of the platform the science may use: writing a file whole or not at all, ends of a run that have a meaning, the
 # bar of long work, and the object by which an experiment makes itself known.
-SHARED = ("sweeps.records.", "sweeps.errors.", "sweeps.progress.", "sweeps.registry.", "sweeps.experiments.")
+SHARED = ("sweeps.records.", "sweeps.errors.", "sweeps.terminal.", "sweeps.registry.", "sweeps.experiments.")
 # And its tables and figures: how runs become cells and intervals.
 DRAWING = (*SHARED, "sweeps.tables.", "sweeps.intervals.", "sweeps.artefacts.")
 DRAWN = ("artefact.py", "figure.py", "film.py")

@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from equivariance.errors import UserError
+from equivariance.registries import CONVS, DATA
+from sweeps.experiments import EXPERIMENTS
 
 PROBE = ["optim=probe", "data.pictures=3", "device=cpu", "experiment.picture=24", "experiment.canvas=88"]
 NET = ["arch=python", "arch.name=nets:TinyNet", "arch.kwargs={width: 4}"]
@@ -18,9 +20,12 @@ NET = ["arch=python", "arch.name=nets:TinyNet", "arch.kwargs={width: 4}"]
 def lab(root, workdir):
     """A project of one's own, outside the package, as working folder; what it imports is forgotten afterwards."""
     before, path = set(sys.modules), list(sys.path)
+    known = [(registry, dict(registry._known)) for registry in (EXPERIMENTS, CONVS, DATA)]
     shutil.copytree(root / "examples", workdir, dirs_exist_ok=True)
     yield workdir
     sys.path[:] = path
+    for registry, entries in known:
+        registry._known = entries
     for name in set(sys.modules) - before:
         if getattr(sys.modules[name], "__file__", None) and str(workdir) in str(sys.modules[name].__file__):
             del sys.modules[name]
@@ -200,3 +205,26 @@ def test_the_readme_shows_files_that_are_tested_here(root):
 def code_of(root):
     """The lines of the smallest, without its docstring."""
     return (root / "examples" / "rims.py").read_text().split("\n\n", 1)[1].splitlines()
+
+
+def test_entry_points_of_an_installed_package_need_no_import(lab, config, monkeypatch):
+    from sweeps import registry
+
+    info = lab / "mylab-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mylab\nVersion: 1.0\n")
+    points = "[equivariance.experiments]\nwobbly = wobbly:EXPERIMENT\n[equivariance.convs]\nrim = wobbly:RIM\n"
+    (info / "entry_points.txt").write_text(points + "[equivariance.data]\ndiscs = wobbly:DISCS\n")
+    wobble = (lab / "wobble.py").read_text().replace("register(", "EXPERIMENT = (").replace('"wobble"', '"wobbly"')
+    others = "from equivariance.registries import DataSet\nfrom equivariance.boundary import Rule\n"
+    others += 'RIM = Rule("rim", "touching", "zero", "touching")\nDISCS = DataSet("shapes:shapes")\n'
+    (lab / "wobbly.py").write_text(wobble + others)
+    monkeypatch.syspath_prepend(str(lab))
+    registry._installed.cache_clear()
+    try:
+        run = config(*PROBE, "experiment.name=wobbly", "conv.name=rim", "data.name=discs", *NET)
+        from equivariance.experiments import compute
+
+        assert compute.run(run).metrics["n"] == 3
+    finally:
+        registry._installed.cache_clear()

@@ -68,9 +68,9 @@ class OptunaSweeper(Sweeper):
 
         Raises: UserError: something that is not allowed. SystemExit: a trial failed, or the storage was lost.
         """
-        from sweeps.launcher.display import complain, say
         from sweeps.study.settings import Settings
         from sweeps.study.store import failures
+        from sweeps.terminal import complain, say
 
         setup_globals()
         arguments = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sweeps.cluster.task import Task, compute
-from sweeps.launcher.display import complain
 from sweeps.launcher.pool import Limits, Machine
 from sweeps.launcher.source import Job, Outcome
 from sweeps.launcher.worker import Died
+from sweeps.terminal import complain
 
 # Seconds between attempts to hand tasks over to a cluster that has taken some before and takes none now.
 PAUSE = 60.0

@@ -1,55 +1,18 @@
-"""What a sweep says while it runs: a line a run, and one live line of where it stands."""
+"""The live line of a sweep: where it stands."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import time
-from typing import TextIO
 
 from tqdm import tqdm
 
-from sweeps.launcher.signals import Stopped
-from sweeps.plain import plain
+from sweeps.terminal import clock, complain, printable
 
 # Seconds between plain lines of where the sweep stands, where there is no terminal for a live one.
 EVERY = 30.0
 # Seconds between changes of the live line.
 SHOWN = 0.2
-
-
-def say(line: str) -> None:
-    """A line for the user, at once, above the live line.
-
-    Raises: Stopped: nobody reads any more, as after `| head`.
-    """
-    _write(line, sys.stdout)
-
-
-def complain(line: str) -> None:
-    """A line on standard error; raises as `say`."""
-    _write(line, sys.stderr)
-
-
-def _write(line: str, stream: TextIO) -> None:
-    try:
-        with tqdm.external_write_mode(stream):
-            print(_printable(line, stream), file=stream, flush=True)
-    except BrokenPipeError:
-        abandon(stream)
-        raise Stopped(signal.SIGPIPE) from None
-
-
-def _printable(line: str, stream: TextIO) -> str:
-    """A line as a stream takes it, whatever texts of users and libraries it holds."""
-    encoding = stream.encoding or "utf-8"
-    return plain(line).encode(encoding, "backslashreplace").decode(encoding)
-
-
-def abandon(stream: TextIO) -> None:
-    """Sends what is still to be written nowhere: Python would fail over it when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Display:
@@ -70,7 +33,7 @@ class Display:
         """A run has ended for good; `last` says which, and with what."""
         self._done += 1
         self._failed += failed
-        self._last = _printable(last, sys.stderr)
+        self._last = printable(last, sys.stderr)
         self._bar.update()
 
     def tick(self, running: int, waiting: int) -> None:
@@ -91,11 +54,3 @@ class Display:
     def close(self) -> None:
         """Takes the live line away."""
         self._bar.close()
-
-
-def clock(seconds: float) -> str:
-    """A duration in words, as exact as an estimate is."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"about {seconds / length:.0f} {unit}"
-    return f"about {max(1, round(seconds))} s"

@@ -12,7 +12,7 @@ from pathlib import Path
 from sweeps.claim import free
 from sweeps.experiments import headline
 from sweeps.launcher.attempt import note
-from sweeps.launcher.display import Display, complain, say
+from sweeps.launcher.display import Display
 from sweeps.launcher.mirroring import Mirroring
 from sweeps.launcher.place import Place, Slot, Slots
 from sweeps.launcher.pool import Limits
@@ -21,6 +21,7 @@ from sweeps.launcher.source import Job, Outcome, Source
 from sweeps.launcher.tally import Tally
 from sweeps.launcher.worker import Died
 from sweeps.records import CLAIM
+from sweeps.terminal import complain, say
 
 # Seconds between looks at timeouts, at runs of other sweeps and at the live line.
 TICK = 0.2

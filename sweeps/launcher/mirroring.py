@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sweeps.launcher.display import complain
 from sweeps.launcher.source import Outcome
 from sweeps.records import Record
+from sweeps.terminal import complain
 from sweeps.tracking.mirror import Mirror
 from sweeps.tracking.store import failures
 

@@ -6,11 +6,11 @@ import sys
 import time
 
 from sweeps.launcher.attempt import attempt, note
-from sweeps.launcher.display import say
 from sweeps.launcher.mirroring import Mirroring
 from sweeps.launcher.signals import stoppable
 from sweeps.launcher.source import Job, Outcome
 from sweeps.launcher.tally import Tally
+from sweeps.terminal import say
 
 # Seconds between looks at a run that another process computes.
 TICK = 0.2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sweeps.experiments import headline
 from sweeps.launcher.attempt import log
-from sweeps.launcher.display import complain, say
 from sweeps.launcher.source import Job, Outcome
+from sweeps.terminal import complain, say
 
 
 class Tally:

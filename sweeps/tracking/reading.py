@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from sweeps.identity import flat
-from sweeps.progress import track
 from sweeps.records import RESULT
+from sweeps.terminal import track
 
 if TYPE_CHECKING:
     import pandas

@@ -93,7 +93,13 @@ class Store:
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its failures are raised too, and told in one line
         alone = claim(self.file.with_name(f"{self.file.name}.claim"), wait=True) if self.file else nullcontext(True)
         with alone:
-            return MlflowClient(self._uri)
+            fresh = self.file is not None and not self.file.exists()
+            try:
+                return MlflowClient(self._uri)
+            except BaseException:
+                if fresh and self.file:  # half a schema, as a full disk leaves it, could never be finished
+                    self.file.unlink(missing_ok=True)
+                raise
 
     def experiment(self, name: str) -> str:
         """The number of an experiment; made where it is missing."""

@@ -209,6 +209,9 @@ def test_what_hydra_cannot_parse_is_no_obstacle_in_a_secret(hurried, monkeypatch
         "hydra.sweeper.storag=postgresql://bob:S3cr@127.0.0.1:9",
         "tracking.uri={a:'http://bob:S3cr@127.0.0.1:9'}",
         "arch=http://bob:S3cr@127.0.0.1:9",
+        "hydra.job.env_sett={MLFLOW_TRACKING_PASSWORD:S3cr}",
+        "hydra.job.env_set={MLFLOW_TRACKING_TOKEN: 'S3cr',,}",
+        "+aws.AWS_SECRET_ACCESS_KEY=S3cr",
     ],
 )
 def test_what_is_refused_is_named_without_its_secret(wrong, workdir, monkeypatch, capsys):

@@ -17,7 +17,8 @@ from equivariance.experiments.quadrant import run as quadrant
 from equivariance.experiments.result import Result
 from equivariance.job import prepare
 from equivariance.models.trunk import trunk
-from equivariance.train import Examples, evaluate, fit_probe
+from equivariance.probe import fit_probe
+from equivariance.train import Examples, evaluate
 from sweeps.launcher.attempt import attempt
 from sweeps.records import finished
 

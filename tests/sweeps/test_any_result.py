@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from sweeps.__main__ import main
 from sweeps.experiments import headline
-from sweeps.launcher.display import Display, say
+from sweeps.launcher.display import Display
 from sweeps.launcher.launch import launch
 from sweeps.launcher.mirroring import Mirroring
 from sweeps.launcher.pool import Limits, Machine
 from sweeps.launcher.source import Grid, Job, Outcome
 from sweeps.launcher.tally import Tally
 from sweeps.records import Record
+from sweeps.terminal import say
 from sweeps.tracking.mirror import Mirror
 from tests.sweeps.searches import Search
 from tests.sweeps.test_artefacts_controls import leave
