@@ -72,9 +72,12 @@ def _aligned(maps: tuple[Bounded, ...]) -> tuple[list[Tensor], Place]:
 
 @Bounded.means(Pad)
 def pad(op: Pad, input: Bounded) -> Bounded:
-    """Explicit padding counts as the next layer's own: zeros, or what no maximum takes before a max pooling."""
+    """Explicit padding counts as the next layer's own: zeros, or what no maximum takes before a max pooling.
+
+    So does a negative one, which moves the next layer's grid; what it would crop is seen there as what lies outside is.
+    """
     lowest = op.value == -torch.inf
-    if op.mode != "constant" or (op.value and not lowest) or min(min(pair) for pair in op.sides) < 0:
+    if op.mode != "constant" or (op.value and not lowest):
         raise Unknown(f"padding by {op.mode} {op.value or ''}".rstrip(), "only zeros are known there")
     if any(any(pair) for pair in input.place.margins) and input.place.lowest != lowest:
         raise Unknown("padding by two values")

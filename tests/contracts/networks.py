@@ -105,7 +105,14 @@ def _stacked(net, x):
     return torch.stack([x, net.side(x)], dim=1).flatten(1, 2)
 
 
+def _two_phases(net, x):
+    """Two strided branches of which one is a pixel ahead, as in the cells of NASNet."""
+    ahead = F.avg_pool2d(F.pad(x, (-1, 1, -1, 1)), 1, 2)
+    return torch.cat([F.avg_pool2d(x, 1, 2), ahead], 1)
+
+
 BETWEEN = {
+    "two phases": _two_phases,
     "add_ as a statement": _statement("add_"),
     "mul_ as a statement": _statement("mul_"),
     "sub_ as a statement": _statement("sub_"),
