@@ -13,13 +13,19 @@ outputs there are, and what lies outside the map. Shortcuts and concatenations t
 | circular, reflect, replicate | as many as published, every kernel padded to its centre | the map, continued |
 | partial | as published, every kernel padded to its centre | ignored: sums are scaled by the share inside |
 
-Reading order: rules (geometry, what lies outside) · bounded (the tensor) · sliding, meanings (of descriptions).
+A second thing that a network does with places is to leave them out. `Sampling` says how its strided layers do so: as
+published (`strided`), after a binomial filter (`blur`), or for each image at the phase whose entries have the largest
+norm (`polyphase`). A map is held at every entry until its stride is due (see `downsampling`), under any type.
+
+Reading order: rules (geometry, what lies outside) · sampling (what is asked) · place · bounded (the tensor) · sliding,
+downsampling, meanings (of descriptions).
 Source: Kayhan & van Gemert 2020, section 3; partial: Liu et al. 2018 (arXiv 1811.11718); unbounded: this project.
 """
 
 from equivariance.boundary import meanings as meanings  # these two register what each description means
 from equivariance.boundary import sliding as sliding
 from equivariance.boundary.bounded import Bounded, bounded, unwrap
-from equivariance.boundary.rules import RULES, Rule
+from equivariance.boundary.rules import RULES, SAME, Rule
+from equivariance.boundary.sampling import DOWNSAMPLES, STRIDED, Sampling
 
-__all__ = ["RULES", "Bounded", "Rule", "bounded", "unwrap"]
+__all__ = ["DOWNSAMPLES", "RULES", "SAME", "STRIDED", "Bounded", "Rule", "Sampling", "bounded", "unwrap"]

@@ -3,69 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from equivariance.boundary.rules import Outputs, Rule, Sides, centred, extent, padded, wished_phase
+from equivariance.boundary.place import Index, Passage, Place
+from equivariance.boundary.rules import Outputs, Rule, centred, extent, padded, unstrided, wished_phase
+from equivariance.boundary.sampling import STRIDED, Sampling
 from equivariance.errors import UserError
 from equivariance.ops import Kernel, Layout, Map, calling_module
 
 Apply = Callable[[Tensor], Tensor]
-Index = tuple[int, ...]  # one number for each axis of space
-
-
-@dataclass
-class Passage:
-    """What all maps of one forward pass share.
-
-    Args:
-        rule: the convolution type.
-        phases: absolute position in pixels of index 0, by axis and total stride. The first layer that reaches a stride
-            sets it and later layers follow, so a projection shortcut samples where its main branch does.
-    """
-
-    rule: Rule
-    phases: dict[tuple[int, int], int] = field(default_factory=dict)
-
-    def at(self, axis: int, stride: int) -> int:
-        """Absolute position of index 0 at a stride that a layer has reached."""
-        return self.phases.setdefault((axis, 1), 0) if stride == 1 else self.phases[axis, stride]
-
-    def phase(self, axis: int, here: int, stride: int, wished: int) -> int:
-        """Offset of output 0 in input entries, for a layer that goes from total stride `here` to `here * stride`."""
-        if stride == 1:
-            return 0
-        start = self.at(axis, here)
-        absolute = self.phases.setdefault((axis, here * stride), start + here * wished)
-        phase, rest = divmod(absolute - start, here)
-        if rest:
-            raise UserError(f"conv={self.rule.name}: two branches reach stride {here * stride} out of phase")
-        return phase
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a map lies.
-
-    Args:
-        start: index of its first entry along each axis on the published network's grid; negative where it has grown.
-        total_stride: pixels from one entry to the next, along each axis.
-        margins: explicit padding not yet applied, before and after each axis.
-        lowest: whether that padding is of what no maximum takes, instead of zeros.
-    """
-
-    start: Index
-    total_stride: Index
-    margins: Sides
-    lowest: bool = False
 
 
 class Bounded(Map):
     """A feature map that knows where on its layer's index grid it starts.
+
+    Unless layers sample as published, what a strided convolution gives is held at every entry of the grid before its
+    stride, and answers questions of shape as if it were sampled. Pointwise ops go on there; it is sampled for the first
+    op that is not pointwise, or that has a map beside it which is sampled already.
 
     Args:
         content: the map as `form` says; a plain tensor or another reader's.
@@ -79,6 +38,7 @@ class Bounded(Map):
     passage: Passage
     place: Place
     background: Tensor | None
+    _sampled: Bounded | None
 
     @staticmethod
     def __new__(
@@ -92,8 +52,8 @@ class Bounded(Map):
         """Wraps without copying; autograd runs through `content`."""
         self: Bounded = cls.wrap(content.shape, content, [content])
         self.content, self.form, self.passage, self.place = content, form, passage, place
-        self.background = background
-        self.refusal = partial(_refusal, passage.rule.name)
+        self.background, self._sampled = background, None
+        self.refusal = partial(_refusal, passage.rule)
         self.guard()
         return self
 
@@ -115,15 +75,35 @@ class Bounded(Map):
     @property
     def end(self) -> Index:
         """Index after the last entry along each axis."""
-        return tuple(a + n for a, n in zip(self.start, self.sides, strict=True))
+        return tuple(a + n for a, n in zip(self.start, self.lengths, strict=True))
+
+    @property
+    def lengths(self) -> Index:
+        """Entries along each axis as they are held."""
+        return tuple(self.content.shape[dim] for dim in self.form.space)
+
+    def sampled(self) -> Bounded:
+        """The map after the stride that it has still to take."""
+        if not self.place.pending:
+            return self
+        if self._sampled is None:
+            from equivariance.boundary.downsampling import sample
+
+            self._sampled = sample(self)
+        return self._sampled
 
     def parts(self) -> list[Tensor]:
         """The content."""
         return [self.content]
 
     def asked(self) -> Tensor:
-        """The content, which has grown or shrunk after `x += y` where y has."""
-        return self.content
+        """The content, which has grown or shrunk after `x += y` where y has; or what has its shape once sampled."""
+        if not self.place.pending:
+            return self.content
+        from equivariance.boundary.downsampling import sampled_sides
+
+        shape = self.form.shape(self.content.shape[self.form.batch], sampled_sides(self))
+        return self.content.new_empty(1).expand(shape)
 
     def fits(self, other: Any) -> bool:
         """Whether it is as many images and channels; a sum's extent is the rule's business."""
@@ -134,6 +114,7 @@ class Bounded(Map):
         """Takes over another map's content, in its own dtype."""
         self.content = other.content.to(self.content.dtype)
         self.form, self.place, self.background = other.form, other.place, other.background
+        self._sampled = None
 
     def like(self, content: Tensor, background: Tensor | None, **change: Any) -> Bounded:
         """Another plain map of this forward pass; `change` says what of the place is another."""
@@ -145,7 +126,14 @@ class Bounded(Map):
         sides = [(a - s, e - b) for a, b, s, e in zip(self.start, self.end, start, end, strict=True)]
         return padded(self.content, self.form, self.background, sides, self.rule.outside)
 
-    def slide(self, kernels: tuple[Kernel, ...], outputs: Outputs, apply: Apply, outside: str | None = None) -> Bounded:
+    def slide(
+        self,
+        kernels: tuple[Kernel, ...],
+        outputs: Outputs,
+        apply: Apply,
+        outside: str | None = None,
+        fine: bool = False,
+    ) -> Bounded:
         """A sliding operation under this rule.
 
         Args:
@@ -153,8 +141,9 @@ class Bounded(Map):
             outputs: the rule's for this kind of operation.
             apply: the operation itself, without padding.
             outside: what pads the map, if not what the rule says.
+            fine: whether `apply` gives an output at every entry, and the stride is still to be taken.
         """
-        found = [self._extent(axis, kernel, outputs) for axis, kernel in enumerate(kernels)]
+        found = [self.extent(axis, kernel, outputs, fine) for axis, kernel in enumerate(kernels)]
         sides = [(before, after) for before, after, _ in found]
         content = apply(padded(self.content, self.form, self.background, sides, outside or self.rule.outside))
         background = self.background
@@ -163,18 +152,22 @@ class Bounded(Map):
             background = apply(endless)[(slice(None), slice(None), *(slice(0, 1),) * len(kernels))]
         place = Place(
             tuple(first for _, _, first in found),
-            tuple(s * kernel.stride for s, kernel in zip(self.total_stride, kernels, strict=True)),
+            tuple(s * (1 if fine else k.stride) for s, k in zip(self.total_stride, kernels, strict=True)),
             ((0, 0),) * len(kernels),
+            pending=tuple(kernel.stride for kernel in kernels) if fine else (),
         )
         form = Layout.plain(content.shape[1], len(kernels))
         return Bounded(content, form, self.passage, place, background)
 
-    def _extent(self, axis: int, kernel: Kernel, outputs: Outputs) -> tuple[int, int, int]:
+    def extent(self, axis: int, kernel: Kernel, outputs: Outputs, fine: bool = False) -> tuple[int, int, int]:
+        """Padding before and after an axis for a kernel, and the first output's index; arguments as in `slide`."""
         before, after = self.place.margins[axis]
         kernel = replace(kernel, before=kernel.before + before, after=kernel.after + after)
         if outputs == "published":
             kernel = centred(kernel)
-        start, size = self.start[axis], self.sides[axis]
+        start, size = self.start[axis], self.lengths[axis]
+        if fine:
+            kernel = unstrided(kernel, outputs, size, whole=self.rule.outside == "circular")
         wished = wished_phase(kernel, outputs, start)
         phase = self.passage.phase(axis, self.total_stride[axis], kernel.stride, wished)
         found = extent(kernel, outputs, start, size, phase)
@@ -183,20 +176,23 @@ class Bounded(Map):
         return found
 
 
-def bounded(images: Tensor, rule: Rule, background: tuple[float, ...] | None = None) -> Bounded:
+def bounded(
+    images: Tensor, rule: Rule, background: tuple[float, ...] | None = None, sampling: Sampling = STRIDED
+) -> Bounded:
     """Starts a forward pass under a convolution type.
 
     Args:
         images: [N, C, *space], a plain tensor or another reader's map.
         rule: the convolution type.
         background: float [C], the colour around the images for `unbounded`; None: zero.
+        sampling: how strided layers sample.
     """
     axes, colour = images.dim() - 2, None
     if rule.outside == "background":
         values = background if background is not None else (0.0,) * images.shape[1]
         colour = torch.tensor(values, dtype=images.dtype, device=images.device).reshape(1, -1, *(1,) * axes)
     place = Place((0,) * axes, (1,) * axes, ((0, 0),) * axes)
-    return Bounded(images, Layout.plain(images.shape[1], axes), Passage(rule), place, colour)
+    return Bounded(images, Layout.plain(images.shape[1], axes), Passage(rule, sampling), place, colour)
 
 
 def unwrap(value: Any) -> Any:
@@ -207,14 +203,16 @@ def unwrap(value: Any) -> Any:
     if not isinstance(value, Bounded):
         return value
     value.refuse_foreign()
+    value = value.sampled()
     if any(any(pair) for pair in value.place.margins):
         raise value.refusal("padding at its end", "only a layer after it can take it up")
     return value.content
 
 
-def _refusal(conv: str, what: str, reason: str | None) -> UserError:
+def _refusal(rule: Rule, what: str, reason: str | None) -> UserError:
     why = f" ({reason})" if reason else ""
+    way_out = "downsample=strided" if rule.outputs == "own" else "conv=same"
     return UserError(
-        f"conv={conv}: the network uses {what}{why}, which has no meaning there; use conv=same "
+        f"conv={rule.name}: the network uses {what}{why}, which has no meaning there; use {way_out} "
         f"(called in {calling_module()})"
     )

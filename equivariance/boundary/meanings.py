@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from equivariance.boundary.bounded import Bounded, Place
+from equivariance.boundary.bounded import Bounded
+from equivariance.boundary.place import Place
 from equivariance.errors import UserError
-from equivariance.ops import Crop, Normalise, Pad, Pixelwise, Pool, Unknown, Upsample
+from equivariance.ops import Crop, Normalise, Pad, Pixelwise, Pool, Unknown, Unroll, Upsample
 
 
 @Bounded.means(Pixelwise)
@@ -18,6 +20,8 @@ def pixelwise(op: Pixelwise, *maps: Bounded) -> Any:
     """The maps over one extent; the place stays, and the background is treated alike."""
     if op.varying:
         raise Unknown(None, "with a tensor that differs from pixel to pixel")
+    if any(m.place.pending != maps[0].place.pending for m in maps):
+        maps = tuple(m.sampled() for m in maps)
     contents, place = _aligned(maps)
     operands = [values for values, _ in op.per_image]
     found = op.apply(*contents, *operands)
@@ -41,6 +45,12 @@ def _behind(op: Pixelwise, maps: tuple[Bounded, ...], operands: list[Tensor]) ->
     shapes = [[images if d == dim else -1 for d in range(g.dim())] for g in grounds]
     found = op.apply(*(g.expand(shape) for g, shape in zip(grounds, shapes, strict=True)), *operands)
     return list(found) if op.several else [found]
+
+
+def _own(input: Bounded, content: Tensor) -> Bounded:
+    """What the published network itself makes of a map: another map, from its own first entry on."""
+    place = replace(input.place, start=(0,) * len(input.start))
+    return Bounded(content, input.form, input.passage, place, None)
 
 
 def _aligned(maps: tuple[Bounded, ...]) -> tuple[list[Tensor], Place]:
@@ -67,7 +77,7 @@ def _aligned(maps: tuple[Bounded, ...]) -> tuple[list[Tensor], Place]:
     end = tuple(inner(each) for each in zip(*(m.end for m in maps), strict=True))
     if any(a >= b for a, b in zip(start, end, strict=True)):
         raise UserError(f"conv={conv}: the image is too small for this network")
-    return [m.over(start, end) for m in maps], Place(start, first.total_stride, first.place.margins)
+    return [m.over(start, end) for m in maps], replace(first.place, start=start)
 
 
 @Bounded.means(Pad)
@@ -76,6 +86,11 @@ def pad(op: Pad, input: Bounded) -> Bounded:
 
     So does a negative one, which moves the next layer's grid; what it would crop is seen there as what lies outside is.
     """
+    input = input.sampled()
+    if input.rule.outputs == "own":
+        plain = [n for pair in reversed(op.sides) for n in pair]
+        padded = F.pad(input.form.close(input.content), plain, mode=op.mode, value=op.value or None)
+        return _own(input, input.form.open(padded))
     lowest = op.value == -torch.inf
     if op.mode != "constant" or (op.value and not lowest):
         raise Unknown(f"padding by {op.mode} {op.value or ''}".rstrip(), "only zeros are known there")
@@ -89,6 +104,10 @@ def pad(op: Pad, input: Bounded) -> Bounded:
 @Bounded.means(Crop)
 def crop(op: Crop, input: Bounded) -> Bounded:
     """Crops at the end of an axis, as published shortcuts make them."""
+    input = input.sampled()
+    if input.rule.outputs == "own" and all(step == 1 for _, _, step in op.parts):
+        kept = {d: slice(first, end) for d, (first, end, _) in zip(input.form.space, op.parts, strict=True)}
+        return _own(input, input.content[tuple(kept.get(d, slice(None)) for d in range(input.form.ndim))])
     if any(first or step != 1 for first, _, step in op.parts):
         raise Unknown("a slice that crops at the top or left, or leaves pixels out")
     cut = any(end < side for (_, end, _), side in zip(op.parts, input.sides, strict=True))
@@ -102,7 +121,10 @@ def crop(op: Crop, input: Bounded) -> Bounded:
 @Bounded.means(Upsample)
 def upsample(op: Upsample, input: Bounded) -> Bounded:
     """Each entry repeated; the finer grid is that of the layers that had this stride before."""
+    input = input.sampled()
     _no_margins(input)
+    if input.passage.chosen:
+        raise Unknown(None, "where each image was sampled at a phase of its own")
     start, strides = [], []
     for axis, factor in enumerate(op.factors):
         coarse = input.total_stride[axis]
@@ -139,10 +161,19 @@ def batch_norm(op: Normalise, input: Bounded) -> Bounded:
 @Bounded.means(Pool)
 def pool(op: Pool, input: Bounded) -> Tensor:
     """A statistic of the map as it is; ends it. Bins know their place, so there may be one alone."""
+    input = input.sampled()
     _no_margins(input)
-    if any(count != 1 for count in op.bins):
+    if input.rule.outputs != "own" and any(count != 1 for count in op.bins):
         raise Unknown(None, "its bins know where they lie; pool over the whole map")
     return op.apply(input.content)
+
+
+@Bounded.means(Unroll)
+def unroll(op: Unroll, input: Bounded) -> Tensor:
+    """The pixels in their order, as the published network has them; they know where they lie."""
+    if input.rule.outputs != "own":
+        raise Unknown(None)
+    return op.apply(input.sampled().content)
 
 
 def _no_margins(input: Bounded) -> None:

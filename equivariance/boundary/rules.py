@@ -12,34 +12,36 @@ from torch import Tensor
 
 from equivariance.ops import Kernel, Layout
 
-Outputs = Literal["touching", "inside", "published"]
+Outputs = Literal["touching", "inside", "published", "own"]
 Sides = Sequence[tuple[int, int]]  # before and after each axis of space
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A convolution type other than `same`.
+    """A convolution type.
 
     Args:
         name: as in the config.
-        outputs: `touching` (kernel overlaps the map), `inside` (kernel within it), or `published` (as many as the
+        outputs: `touching` (kernel overlaps the map), `inside` (kernel within it), `published` (as many as the
             network's own padding gives; a kernel that it does not pad, and that is larger than its stride, is padded
-            to its centre).
-        outside: what pads a map.
+            to its centre), or `own` (those of the network's own padding).
+        outside: what pads a map; `own`: zeros, and what no maximum takes.
         pools: `outputs` for pooling.
     """
 
     name: str
     outputs: Outputs
-    outside: Literal["zero", "background", "circular", "reflect", "replicate", "ignored"]
+    outside: Literal["zero", "background", "circular", "reflect", "replicate", "ignored", "own"]
     pools: Outputs
 
     @property
     def joins(self) -> str:
         """How the extents of a sum's parts combine: `union`, `intersection`, or `equal`."""
-        return {"touching": "union", "inside": "intersection", "published": "equal"}[self.outputs]
+        return {"touching": "union", "inside": "intersection", "published": "equal", "own": "equal"}[self.outputs]
 
 
+# The published network: run so only where its strided layers sample in another way, else on the tensor itself.
+SAME = Rule("same", "own", "own", "own")
 RULES = {
     rule.name: rule
     for rule in (
@@ -69,7 +71,7 @@ def wished_phase(kernel: Kernel, outputs: Outputs, start: int) -> int:
 
     A strided layer is free to choose it; the authors' choice for full convolution is padding k - 1.
     """
-    if outputs == "published":
+    if outputs in ("published", "own"):
         return 0
     return (start + kernel.before - (kernel.reach if outputs == "touching" else 0)) % kernel.stride
 
@@ -84,11 +86,8 @@ def extent(kernel: Kernel, outputs: Outputs, start: int, size: int, phase: int) 
         size: entries of the axis.
         phase: offset of output 0 in input entries.
     """
-    if outputs == "published":
-        room = size + kernel.before + kernel.after - kernel.span
-        first, last = 0, room // kernel.stride
-        if kernel.ceil and room % kernel.stride and (last + 1) * kernel.stride < size + kernel.before:
-            last += 1
+    if outputs in ("published", "own"):
+        first, last = 0, _last(kernel, size)
     else:
         slack = kernel.reach if outputs == "touching" else 0
         first = -((phase + slack - start - kernel.before) // kernel.stride)
@@ -96,6 +95,38 @@ def extent(kernel: Kernel, outputs: Outputs, start: int, size: int, phase: int) 
     tap = kernel.stride * first - kernel.before + phase  # where the first output's first tap lies
     end = tap + kernel.stride * (last - first) + kernel.reach
     return start - tap, end - (start + size - 1), first
+
+
+def _last(kernel: Kernel, size: int) -> int:
+    """Index of the last output that a kernel's own padding gives."""
+    room = size + kernel.before + kernel.after - kernel.span
+    last = room // kernel.stride
+    if kernel.ceil and room % kernel.stride and (last + 1) * kernel.stride < size + kernel.before:
+        last += 1
+    return last
+
+
+def unstrided(kernel: Kernel, outputs: Outputs, size: int, whole: bool) -> Kernel:
+    """The kernel with an output at every entry of its grid, for a stride that is taken later.
+
+    Args:
+        kernel: as published, padded to its centre where the type does so.
+        outputs: see `Rule`.
+        size: entries of the axis.
+        whole: whether the map is a circle, of which there is an output for each entry once.
+    """
+    if kernel.stride == 1:
+        return kernel
+    one = replace(kernel, stride=1, ceil=False)
+    if outputs not in ("published", "own"):
+        return one
+    last = _last(kernel, size)
+    fine = size + kernel.before + kernel.after - kernel.reach
+    if outputs == "published":
+        fine = max(fine, size)  # no end of the map is left out because its kernel is smaller than its stride
+    # As many as the stride reaches, so that afterwards there are as many as published.
+    length = size if whole else min(max(fine, kernel.stride * last + 1), kernel.stride * (last + 1))
+    return replace(one, after=length + kernel.reach - size - kernel.before)
 
 
 def padded(content: Tensor, form: Layout, background: Tensor | None, sides: Sides, outside: str) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from equivariance.boundary import RULES, Rule, bounded, unwrap
+from equivariance.boundary import RULES, SAME, STRIDED, Rule, Sampling, bounded, unwrap
 from equivariance.errors import UserError
 from equivariance.models.trunk import Trunk
 from equivariance.registries import CONVS
@@ -13,8 +13,8 @@ TOO_SMALL = ("size is too small", "can't be greater than actual", "Padding size 
 
 
 def rule(conv: str) -> Rule:
-    """What a convolution type other than `same` says; of one's own, too."""
-    return RULES[conv] if conv in RULES else CONVS.get(conv)
+    """What a convolution type says; of one's own, too."""
+    return SAME if conv == "same" else RULES[conv] if conv in RULES else CONVS.get(conv)
 
 
 class FeatureMap(nn.Module):
@@ -23,22 +23,23 @@ class FeatureMap(nn.Module):
     Args:
         trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W'].
         conv: a convolution type.
+        sampling: how strided layers sample.
 
     Attributes:
         background: float [3], the colour around the images, which conv=unbounded continues; None: zero.
     """
 
-    def __init__(self, trunk: nn.Module, conv: str) -> None:
+    def __init__(self, trunk: nn.Module, conv: str, sampling: Sampling = STRIDED) -> None:
         super().__init__()
-        self.trunk, self.conv = trunk, conv
+        self.trunk, self.conv, self.sampling = trunk, conv, sampling
         self.background: tuple[float, ...] | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         """The last feature map [N, C, H', W'] of images [N, 3, H, W], dense or canvas alike."""
         try:
-            if self.conv == "same":
+            if self.conv == "same" and self.sampling.strided:
                 return self.trunk(images)
-            return unwrap(self.trunk(bounded(images, rule(self.conv), self.background)))
+            return unwrap(self.trunk(bounded(images, rule(self.conv), self.background, self.sampling)))
         except (RuntimeError, ValueError) as error:
             if any(said in str(error) for said in TOO_SMALL):
                 raise UserError(f"images of {images.shape[2]} pixels are too small for this network") from error

@@ -86,8 +86,8 @@ class Slide:
 
     Args:
         kind: `convolution`, `max` or `average`.
-        apply: the operation without its padding, [n, C, *space] to [n, channels, *outputs]; takes another `bias` where
-            it is a convolution, and another `divisor_override` where it is an average.
+        apply: the operation without its padding, [n, C, *space] to [n, channels, *outputs]; takes another `stride`,
+            another `bias` where it is a convolution, and another `divisor_override` where it is an average.
         kernels: one an axis.
         channels: C of the result.
         weight: a convolution's, else None.

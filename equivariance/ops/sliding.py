@@ -39,7 +39,7 @@ def convolution(
         for k, s, d, sides in zip(sizes, strides, dilations, _sides(padding, sizes, dilations), strict=True)
     )
 
-    def apply(t: Tensor, bias: Tensor | None = bias) -> Tensor:
+    def apply(t: Tensor, bias: Tensor | None = bias, stride: Size = stride) -> Tensor:
         return func(t, weight, bias, stride, 0, dilation, groups)
 
     return Slide("convolution", apply, kernels, weight.shape[0], weight, bias)
@@ -61,7 +61,11 @@ def max_pool(
         raise Unknown(f"{op_name(func)} with return_indices")
     kernels = _pool(func, input, kernel_size, stride, padding, dilation, ceil_mode)
     sizes, steps, spread = ([getattr(k, n) for k in kernels] for n in ("size", "stride", "dilation"))
-    return Slide("max", lambda t: func(t, sizes, steps, 0, spread), kernels, input.shape[1])
+
+    def apply(t: Tensor, stride: Size = steps) -> Tensor:
+        return func(t, sizes, stride, 0, spread)
+
+    return Slide("max", apply, kernels, input.shape[1])
 
 
 @reads("avg_pool1d", "avg_pool2d", "avg_pool3d")
@@ -80,8 +84,8 @@ def avg_pool(
     sizes, steps = ([getattr(k, n) for k in kernels] for n in ("size", "stride"))
     named = {} if divisor_override is None else {"divisor_override": divisor_override}
 
-    def apply(t: Tensor, **other: Any) -> Tensor:
-        return func(t, sizes, steps, **{**named, **other})
+    def apply(t: Tensor, stride: Size = steps, **other: Any) -> Tensor:
+        return func(t, sizes, stride, **{**named, **other})
 
     return Slide("average", apply, kernels, input.shape[1], padding_counts=count_include_pad, divisor=divisor_override)
 

@@ -33,6 +33,15 @@ def shift_normalisation(net: nn.Module, seed: int = 0) -> None:
             norm.bias.data.copy_(0.3 * torch.randn(norm.num_features, generator=generator))
 
 
+def disturb(net: nn.Module) -> nn.Module:
+    """Weights with which nothing is zero by accident: random biases and normalisation."""
+    shift_normalisation(net)
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+            nn.init.normal_(layer.bias, std=0.1)
+    return net
+
+
 def picture_at(y: int, x: int, side: int, picture: int = 24, seed: int = 0) -> Tensor:
     """A random picture at one place of a zero canvas, float64 [1, 3, side, side]."""
     generator = torch.Generator().manual_seed(seed)

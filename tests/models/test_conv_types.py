@@ -9,7 +9,7 @@ from equivariance.boundary import RULES, bounded
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.models.trunk import trunk
-from tests.models.networks import network, shift_normalisation
+from tests.models.networks import disturb, network
 
 COLOUR = (0.25, -0.1, 0.2)
 ZOO = ["bagnet33", "resnet18", "squeezenet1_0", "mobilenet_v2", "densenet121", "googlenet"]
@@ -19,15 +19,6 @@ SLOW_ZOO = ["convnext_tiny", "resnet34", "resnet50", "vgg11_bn", "inception_v3",
 def run(net, images, conv):
     with torch.no_grad():
         return net(bounded(images, RULES[conv], COLOUR))
-
-
-def disturb(net):
-    """Weights with which nothing is zero by accident: random biases and normalisation."""
-    shift_normalisation(net)
-    for layer in net.modules():
-        if isinstance(layer, nn.Conv2d) and layer.bias is not None:
-            nn.init.normal_(layer.bias, std=0.1)
-    return net
 
 
 def apart(net, conv, shift, train=False, dtype=torch.float64):
