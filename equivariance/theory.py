@@ -15,6 +15,9 @@ from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.reach import Pools, Reach, Sight, reach
 
+# Borders below the limit that are tried for one with which a network runs.
+TRIED = 64
+
 
 def certified(network: nn.Module, task: Quadrant, edgeless: bool = False, channels: int = 3) -> bool:
     """Whether no weights let this network tell the two classes apart.
@@ -72,30 +75,33 @@ def smallest_certified_border(
         limit: borders above it are not tried.
         edgeless: as in `certified`.
         channels: as in `certified`.
-    Returns: The smallest border in pixels above which all are certified; None if there is none (places out of phase).
+    Returns: The smallest border in pixels above which all are certified, of those with which the network runs; None if
+        there is none (places out of phase, or a network that runs on no such image).
     """
 
     def placed(border: int) -> Quadrant:
         return Quadrant(task.picture, task.canvas, border, task.background)
 
-    def at(border: int) -> bool:
-        return certified(network, placed(border), edgeless, channels)
+    def pooled_at(border: int) -> Pools | None:
+        return _pooled(network, placed(border).side, channels)
 
-    if not at(limit):
+    # Some networks run on multiples of their stride alone; a period further they run again.
+    top, largest = next(((b, p) for b in range(limit, max(limit - TRIED, -1), -1) if (p := pooled_at(b))), (0, None))
+    if largest is None or not _proven(largest, placed(top), edgeless):
         return None
-    low, high = -1, limit  # certified at high; not certified at low, or low is -1
+    period = max(sight.period for sights in largest for sight in sights)
+    base, low, high = top % period, -1, top // period  # of borders base + n * period: certified at high, not at low
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if at(middle) else (middle, high)
+        border = base + middle * period
+        low, high = (low, middle) if _proven(pooled_at(border), placed(border), edgeless) else (middle, high)
     # Near the threshold the picture's phase decides, so a certified border can have uncertified ones above it; that
     # pattern repeats with the stride while the distance to the edge grows, so a few strides further all are certified.
-    large = task.canvas + 2 * limit  # any that every layer fits on
-    found = reach(network, large, large, channels=channels)
-    period = max(sight.period for sights in found.pooled for sight in sights)
-    sides = {placed(border).side: border for border in range(high, high + 3 * period)}
+    least = max(0, base + low * period + 1)
+    sides = {placed(border).side: border for border in range(least, base + (high + 3) * period)}
     pooled = _pooled_on(network, list(sides), period, channels)
-    uncertain = (b for side, b in sides.items() if not _proven(pooled[side], placed(b), edgeless))
-    return 1 + max(uncertain, default=high - 1)
+    runs = ((b, pooled[side]) for side, b in sides.items() if pooled[side] is not None)
+    return 1 + max((b for b, found in runs if not _proven(found, placed(b), edgeless)), default=least - 1)
 
 
 def _pooled_on(network: nn.Module, sides: list[int], period: int, channels: int) -> dict[int, Pools | None]:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from equivariance import theory
@@ -226,3 +227,26 @@ def test_deep_networks_without_padding_have_a_bound():
         FeatureMap(trunk("torchvision", "resnet18"), "valid"), Quadrant(56, 120, 0, (0.0,) * 3)
     )
     assert bound is not None
+
+
+class Choosy(nn.Module):
+    """Two branches that meet on images of a multiple of four pixels alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.strided = nn.ModuleList(nn.Conv2d(3, 3, 3, 2, 1) for _ in range(2))
+
+    def forward(self, x):
+        for conv in self.strided:
+            x = conv(x) + F.avg_pool2d(x, 2)
+        return x
+
+
+def test_of_a_network_that_runs_on_some_sizes_alone_these_decide():
+    network, task = Choosy(), Quadrant(8, 40, 0, (0.0,) * 3)
+    runs = [b for b in range(120) if (40 + 2 * b) % 4 == 0]
+    proved = {b: certified(network, Quadrant(8, 40, b, (0.0,) * 3)) for b in runs}
+    expected = 1 + max(b for b in runs if not proved[b])
+    assert smallest_certified_border(network, task) == expected
+    assert not any(certified(network, Quadrant(8, 40, b, (0.0,) * 3)) for b in range(120) if b not in runs)
+    assert smallest_certified_border(network, Quadrant(9, 41, 0, (0.0,) * 3)) is None  # it runs on no odd image
