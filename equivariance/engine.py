@@ -31,6 +31,8 @@ def choose(wish: str, model: Classifier, task: Quadrant) -> str:
     """
     if wish != "auto":
         return wish
+    if model.feature_map.sampling.downsample == "polyphase":
+        return "dense"  # images that lie at one place choose phases of their own
     try:
         with torch.no_grad():
             pictures = torch.empty(PICTURES_AT_ONCE, 3, task.picture, task.picture, device="meta")

@@ -19,7 +19,9 @@ from equivariance.reach import Pools, Reach, Sight, reach
 TRIED = 64
 
 
-def certified(network: nn.Module, task: Quadrant, edgeless: bool = False, channels: int = 3) -> bool:
+def certified(
+    network: nn.Module, task: Quadrant, edgeless: bool = False, channels: int = 3, phaseless: bool = False
+) -> bool:
     """Whether no weights let this network tell the two classes apart.
 
     Args:
@@ -27,12 +29,14 @@ def certified(network: nn.Module, task: Quadrant, edgeless: bool = False, channe
         task: the geometry of the images.
         edgeless: the network continues every layer by its response to the endless background, so no unit sees an edge.
         channels: of the images.
+        phaseless: each strided layer samples each image at a phase that its content decides (`polyphase`), so that the
+            pooled maps are the same for all phases; of a network without an edge, which would decide, too.
     Returns: True if provably not; False if some unit sees picture and edge at once, the places differ in phase, or the
         network has an operation whose reach is not known. A pool over all of space inside the network (a gate) must be
         certain too: equal statistics make equal gates.
     Source: Kayhan & van Gemert 2020, section 3.1 (leak below the receptive field), made exact here.
     """
-    return _proven(_pooled(network, task.side, channels), task, edgeless)
+    return _proven(_pooled(network, task.side, channels), task, edgeless, phaseless)
 
 
 def _pooled(network: nn.Module, side: int, channels: int) -> Pools | None:
@@ -43,11 +47,11 @@ def _pooled(network: nn.Module, side: int, channels: int) -> Pools | None:
         return None
 
 
-def _proven(pooled: Pools | None, task: Quadrant, edgeless: bool) -> bool:
+def _proven(pooled: Pools | None, task: Quadrant, edgeless: bool, phaseless: bool) -> bool:
     """Whether no unit of the pooled maps sees picture and edge at once, and the places differ by whole periods."""
     shift = task.canvas - task.picture
     return pooled is not None and all(
-        shift % sight.period == 0
+        ((edgeless and phaseless) or shift % sight.period == 0)
         and not sight.copied  # padding at the very end repeats pixels for the pooling
         and all(
             edgeless or _clear(sight, task.corner(label), task.corner(label) + task.picture - 1) for label in (0, 1)
@@ -65,7 +69,12 @@ def _clear(sight: Sight, first: int, last: int) -> bool:
 
 
 def smallest_certified_border(
-    network: nn.Module, task: Quadrant, limit: int = 65_536, edgeless: bool = False, channels: int = 3
+    network: nn.Module,
+    task: Quadrant,
+    limit: int = 65_536,
+    edgeless: bool = False,
+    channels: int = 3,
+    phaseless: bool = False,
 ) -> int | None:
     """The border from which on the classes are provably indistinguishable.
 
@@ -75,6 +84,7 @@ def smallest_certified_border(
         limit: borders above it are not tried.
         edgeless: as in `certified`.
         channels: as in `certified`.
+        phaseless: as in `certified`.
     Returns: The smallest border in pixels above which all are certified, of those with which the network runs; None if
         there is none (places out of phase, or a network that runs on no such image).
     """
@@ -85,23 +95,26 @@ def smallest_certified_border(
     def pooled_at(border: int) -> Pools | None:
         return _pooled(network, placed(border).side, channels)
 
+    def proven(found: Pools | None, border: int) -> bool:
+        return _proven(found, placed(border), edgeless, phaseless)
+
     # Some networks run on multiples of their stride alone; a period further they run again.
     top, largest = next(((b, p) for b in range(limit, max(limit - TRIED, -1), -1) if (p := pooled_at(b))), (0, None))
-    if largest is None or not _proven(largest, placed(top), edgeless):
+    if largest is None or not proven(largest, top):
         return None
     period = max(sight.period for sights in largest for sight in sights)
     base, low, high = top % period, -1, top // period  # of borders base + n * period: certified at high, not at low
     while high - low > 1:
         middle = (low + high) // 2
         border = base + middle * period
-        low, high = (low, middle) if _proven(pooled_at(border), placed(border), edgeless) else (middle, high)
+        low, high = (low, middle) if proven(pooled_at(border), border) else (middle, high)
     # Near the threshold the picture's phase decides, so a certified border can have uncertified ones above it; that
     # pattern repeats with the stride while the distance to the edge grows, so a few strides further all are certified.
     least = max(0, base + low * period + 1)
     sides = {placed(border).side: border for border in range(least, base + (high + 3) * period)}
     pooled = _pooled_on(network, list(sides), period, channels)
     runs = ((b, pooled[side]) for side, b in sides.items() if pooled[side] is not None)
-    return 1 + max((b for b, found in runs if not _proven(found, placed(b), edgeless)), default=least - 1)
+    return 1 + max((b for b, found in runs if not proven(found, b)), default=least - 1)
 
 
 def _pooled_on(network: nn.Module, sides: list[int], period: int, channels: int) -> dict[int, Pools | None]:

@@ -73,9 +73,37 @@ def test_unbounded_sees_no_edge_and_keeps_the_weights():
     assert torch.allclose(scores[0], scores[1], rtol=1e-12, atol=1e-12)
 
 
+def test_polyphase_is_certified_at_any_two_places_where_there_is_no_edge():
+    free = with_conv(resnet18().double().eval(), "unbounded", downsample="polyphase")
+    assert certified_border(free, canvas=125) == 0
+    assert receptive_field(free) == (435, 32)
+    assert certified_border(with_conv(resnet18(), "unbounded"), canvas=125) is None
+    assert certified_border(with_conv(resnet18(), "same", downsample="polyphase")) is None  # the edge chooses, too
+    images = torch.zeros(2, 3, 96, 96).double()
+    picture = torch.randn(3, 24, 24, dtype=torch.float64)
+    images[0, :, 10:34, 20:44], images[1, :, 63:87, 71:95] = picture, picture
+    with torch.no_grad():
+        scores = free(images)
+        strided = with_conv(free.trunk, "unbounded")(images)
+    assert torch.allclose(scores[0], scores[1], rtol=1e-12, atol=1e-12)
+    assert not torch.allclose(strided[0], strided[1], rtol=1e-3, atol=1e-3)
+
+
+def test_a_blur_widens_what_units_see():
+    assert receptive_field(with_conv(resnet18(), "same", downsample="blur", size=5)).field > 435
+    border = certified_border(with_conv(resnet18(), "same", downsample="blur", size=5))
+    assert border is not None
+    assert border > 433
+    assert certified_border(with_conv(resnet18(), "unbounded", downsample="blur")) == 0
+
+
 def test_what_cannot_be_is_said_in_one_line():
     with pytest.raises(UserError, match=r"^conv=fuul: allowed: same, valid, full"):
         with_conv(resnet18(), "fuul")
+    with pytest.raises(UserError, match=r"^downsample=blurred: allowed: strided, blur, polyphase$"):
+        with_conv(resnet18(), "same", downsample="blurred")
+    with pytest.raises(UserError, match=r"^downsample=polyphase: each image chooses"):
+        receptive_field(with_conv(resnet18(), "same", downsample="polyphase"))
     with pytest.raises(UserError, match=r"^what adaptive_avg_pool2d sees is not known: its bins"):
         receptive_field(vgg11())
     with pytest.raises(AttributeError, match="certified_boarder"):

@@ -5,8 +5,9 @@ fine map, and a projection shortcut is sampled as its main branch is. A pool is 
 map's edge follows the convolution type.
 
 Polyphase: on an endless background the norm of a component is infinite, so it is that of what deviates from the
-background. Equal norms: the first phase, rows before columns; where tied components hold the same values at other
-places (a blank map, a plain square) that changes no pooled feature.
+background. Norms that are equal up to rounding are decided by a second number that moves with the content as the norm
+does, and that tells a component from its mirror image; if that is equal too, by the first phase, rows before columns.
+Components that hold the same values at other places (a blank map, a plain square) may tie: either gives the same.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from equivariance.boundary.sliding import slid
 from equivariance.errors import UserError
 from equivariance.ops import Kernel, Layout, Map, Slide
 
+# Times the precision of the numbers: what rounding may add to a norm.
+ROUNDING = 256
 Extent = tuple[int, int]  # first index and the one after the last, after sampling
 
 
@@ -138,7 +141,7 @@ def _choice(input: Bounded, components: Tensor) -> Tensor:
             allowed &= offsets[:, axis] * input.total_stride[axis] == wanted[:, None]
     if not (allowed.is_meta or bool(allowed.any(1).all())):
         raise passage.apart(max(stride for _, stride in reached))
-    index = _norms(input, components).masked_fill(~allowed, -1.0).argmax(1)
+    index = _largest(input, components, allowed)
     for axis in axes:
         if strides[axis] > 1:
             chosen = here[axis] + input.total_stride[axis] * offsets[index, axis]
@@ -146,10 +149,30 @@ def _choice(input: Bounded, components: Tensor) -> Tensor:
     return index
 
 
-def _norms(input: Bounded, components: Tensor) -> Tensor:
-    """The squared l2 norm of each component, or of what deviates from the background in it, [N, phases]."""
-    components = components.detach()
+def _largest(input: Bounded, components: Tensor, allowed: Tensor) -> Tensor:
+    """The allowed component of largest norm, or of what deviates from the background in it; int64 [N]."""
+    deviation = components.detach()
     if input.background is not None:
-        components = components - input.background.detach()[:, None]
-    # Rounding should not decide between phases: sums are in double precision.
-    return components.square().sum(tuple(range(2, components.dim())), dtype=torch.float64)
+        deviation = deviation - input.background.detach()[:, None]
+    deviation = deviation.double()  # rounding should not decide between phases
+    norms = deviation.square().sum(tuple(range(2, deviation.dim()))).masked_fill(~allowed, -1.0)
+    most = norms.amax(1, keepdim=True)
+    tied = norms >= most * (1 - ROUNDING * torch.finfo(components.dtype).eps)
+    if tied.is_meta or not bool((tied.sum(1) > 1).any()):
+        return norms.argmax(1)
+    lopsided = _lopsided(deviation, circular=input.rule.outside == "circular")
+    second = lopsided.masked_fill(~tied, -torch.inf)
+    scale = ROUNDING * torch.finfo(components.dtype).eps * most**1.5
+    return (second >= second.amax(1, keepdim=True) - scale).to(torch.int8).argmax(1)
+
+
+def _lopsided(deviation: Tensor, circular: bool) -> Tensor:
+    """The sum of each entry's square times the next entry, along each axis of space by another weight, [N, phases]."""
+    dims = tuple(range(2, deviation.dim()))
+    found = deviation.new_zeros(deviation.shape[:2])
+    for axis, dim in enumerate(dims[1:]):
+        following = deviation.roll(-1, dim)
+        if not circular:  # beyond the edge nothing deviates
+            following.narrow(dim, -1, 1).zero_()
+        found += (deviation.square() * following).sum(dims) / (1 + axis / torch.pi)
+    return found

@@ -36,9 +36,9 @@ def assert_position_blind(
     >>> assert_position_blind(resnet18(), border=433)
     """
     task = Quadrant(picture, canvas, border, (0.0,) * channels)
-    network, edgeless = structural(model)
+    network, edgeless, phaseless = structural(model)
     with evaluating(model), torch.no_grad():
-        if theory.certified(network, task, edgeless, channels):
+        if theory.certified(network, task, edgeless, channels, phaseless):
             return
         weights = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
         noise = torch.randn(1, channels, picture, picture, generator=torch.Generator().manual_seed(0))

@@ -83,10 +83,10 @@ def position_accuracy(
     (0.5, 12, True)
     """
     task = _task(pictures, canvas).at(border)
-    network, edgeless = structural(model)
+    network, edgeless, phaseless = structural(model)
     with evaluating(model), torch.no_grad():
         test = len(pictures) - len(pictures) // 2
-        if theory.certified(network, task, edgeless, pictures.shape[1]):
+        if theory.certified(network, task, edgeless, pictures.shape[1], phaseless):
             return PositionAccuracy(0.5, 0.5, 2 * test, True)
         found = _decoded(_classifier(model, pictures, pooling), task, pictures)
     return PositionAccuracy(found.accuracy, found.low(0.95), 2 * test, False)
@@ -122,15 +122,17 @@ def leak_distance(
     LeakDistance(pixels=0, not_decodable=0, bound=0)
     """
     task = _task(pictures, canvas)
-    network, edgeless = structural(model)
+    network, edgeless, phaseless = structural(model)
     with evaluating(model), torch.no_grad():
         channels = pictures.shape[1]
-        bound = theory.smallest_certified_border(network, task, edgeless=edgeless, channels=channels)
+        bound = theory.smallest_certified_border(
+            network, task, edgeless=edgeless, channels=channels, phaseless=phaseless
+        )
         classifier = _classifier(model, pictures, pooling) if bound != 0 else None
 
         def decodable(border: int) -> bool:
             here = task.at(border)
-            if classifier is None or theory.certified(network, here, edgeless, channels):
+            if classifier is None or theory.certified(network, here, edgeless, channels, phaseless):
                 return False
             return _decoded(classifier, here, pictures).low(0.95) > 0.5
 
@@ -148,11 +150,12 @@ def _task(pictures: Tensor, canvas: int | None) -> Quadrant:
 
 def _classifier(model: nn.Module, pictures: Tensor, pooling: str) -> Classifier:
     """The model's trunk with a fresh head for two places."""
-    network, conv = (model.trunk, model.conv) if isinstance(model, FeatureMap) else (model, "same")
+    given = model if isinstance(model, FeatureMap) else FeatureMap(model, "same")
+    network = given.trunk
     blank = pictures.new_zeros(1, pictures.shape[1], BLANK, BLANK)
     trunk = Trunk(network, feature_map(network, None, blank))
     trunk.channels = trunk(blank).shape[1]
-    found = Classifier(trunk, conv, pooling)
+    found = Classifier(trunk, given.conv, pooling, sampling=given.sampling)
     found.feature_map.background = (0.0,) * pictures.shape[1]
     return found.to(pictures.device, pictures.dtype).eval()
 

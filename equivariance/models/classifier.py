@@ -54,12 +54,13 @@ class Classifier(nn.Module):
         conv: a convolution type; how the trunk meets the boundary.
         pooling: `max` or `avg`, over the whole map.
         classes: int, width of the head.
+        sampling: how the trunk's strided layers sample.
     Source: Kayhan & van Gemert 2020, section 3 (global max pooling; the same for all networks here).
     """
 
-    def __init__(self, trunk: Trunk, conv: str, pooling: str, classes: int = 2) -> None:
+    def __init__(self, trunk: Trunk, conv: str, pooling: str, classes: int = 2, sampling: Sampling = STRIDED) -> None:
         super().__init__()
-        self.feature_map, self.pooling = FeatureMap(trunk, conv), pooling
+        self.feature_map, self.pooling = FeatureMap(trunk, conv, sampling), pooling
         self.head = nn.Linear(trunk.channels, classes)
 
     @property

@@ -182,6 +182,7 @@ def test_the_norm_is_of_what_deviates_from_the_background():
         ([(3, 5)], (1, 1)),
         ([(2, 3), (3, 2)], (0, 1)),
         ([(3, 2), (3, 3)], (1, 0)),
+        ([(1, 1), (3, 1), (4, 4), (4, 6)], (1, 1)),  # the second number counts neighbours in a column more
     ],
 )
 def test_ties_go_to_the_first_phase_rows_before_columns(pixels, phase):
@@ -189,6 +190,20 @@ def test_ties_go_to_the_first_phase_rows_before_columns(pixels, phase):
     for pixel in pixels:
         image[pixel] = 1.0
     assert chosen(image)[1] == phase
+
+
+@pytest.mark.parametrize("values", [(1.0, 2.0, 2.0, 1.0), (3.0, -1.0, -1.0, 3.0), (0.5, 0.5, 0.5, 0.5)])
+@pytest.mark.parametrize("vertical", [False, True])
+def test_tied_components_that_are_mirror_images_tell_no_shift(values, vertical):
+    """Entries 1 2 2 1 hold the components 1 2 and 2 1, which a later kernel tells apart."""
+    row, kernel = torch.tensor([values], dtype=torch.float64), nn.Conv2d(1, 4, 2).double()
+    found = []
+    for shift in (2, 3, 5, 8):
+        image = F.pad(row, [shift, 10 - shift, 4, 4])
+        maps = identity()(bounded((image.T if vertical else image)[None, None], RULES["unbounded"], None, POLYPHASE))
+        out = kernel(maps).sampled()
+        found.append(out.content.amax((2, 3)))
+    assert max((each - found[0]).abs().max() for each in found) < 1e-14
 
 
 def test_tied_components_that_hold_the_same_tell_no_shift():
