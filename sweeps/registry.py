@@ -81,6 +81,6 @@ def load(modules: list[str]) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception as error:  # other people's code: it may fail in any way
+        except (Exception, SystemExit) as error:  # other people's code: it may fail in any way
             said = f"{type(error).__name__}: {error}" if not isinstance(error, ModuleNotFoundError) else str(error)
             raise UserError(f"import={module}: cannot be imported ({' '.join(said.split())[:200]})") from error

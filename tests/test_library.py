@@ -182,6 +182,6 @@ def test_pictures_that_cannot_be_used_are_refused_in_one_line(pictures):
 
 
 def test_a_network_without_a_pool_over_space_is_refused():
-    flat = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(4 * 96 * 96, 2))
+    flat = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(4 * 256 * 256, 2))
     with pytest.raises(UserError, match="no map is pooled over all of space"):
         equivariance.position_accuracy(flat, PICTURES)

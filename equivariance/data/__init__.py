@@ -15,12 +15,15 @@ two splits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from equivariance.config.data import Pictures
 from equivariance.data.folder import fingerprint as folder_fingerprint
 from equivariance.data.splits import SPLITS, Picture, Splits, deal, shared
+from equivariance.errors import UserError
 from equivariance.registries import DATA, DataSet
 from sweeps.registry import resolved
 
@@ -52,8 +55,26 @@ def load_pictures(data: Pictures, side: int) -> Splits:
     Args:
         data: which source, how many per split, and how they are cut.
         side: pixels a side of the pictures.
-    Raises: UserError: missing folder, too few pictures, or one picture in two splits.
+    Raises: UserError: missing folder, too few pictures, one picture in two splits, or none of the kind that is asked.
     """
     skipped: list[str] = []
     found = resolved(DATA.get(data.name).pictures)(data, side, skipped)
-    return (shared if data.splits == "shared" else deal)(iter(found), data.pictures, skipped)
+    if not isinstance(found, Iterable):
+        raise UserError(f"data.name={data.name}: gives {type(found).__name__}; allowed: pictures, one after another")
+    pictures = (_checked(picture, data.name, side) for picture in found)
+    return (shared if data.splits == "shared" else deal)(pictures, data.pictures, skipped)
+
+
+def _checked(picture: Any, name: str, side: int) -> Picture:
+    if not isinstance(picture, Picture):
+        told = type(picture).__name__
+    else:
+        pixels: Any = picture.pixels
+        kind = f"{pixels.dtype} {list(pixels.shape)}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        if kind == f"uint8 [{side}, {side}, 3]" and picture.split in (None, *SPLITS):
+            return picture
+        told = f"a Picture of {kind}, split={picture.split}"
+    raise UserError(
+        f"data.name={name}: gives {told}; allowed: a Picture of uint8 [{side}, {side}, 3],"
+        f" split={', '.join(SPLITS)} or None"
+    )

@@ -15,14 +15,12 @@ from equivariance.engine import choose, pooled
 from equivariance.errors import UserError
 from equivariance.library.structure import evaluating, structural
 from equivariance.models import Classifier, FeatureMap
-from equivariance.models.own import feature_map
+from equivariance.models.own import SIDE, feature_map
 from equivariance.models.trunk import Trunk
 from equivariance.probe import fit_probe
 
 # Places are apart by a multiple of it, in pixels: of the strides of most networks, so that their phase is the same.
 APART = 64
-# Side in pixels of the blank image on which a network shows where its feature map is.
-BLANK = 96
 PROBE = Probe(name="probe", l2=1e-3, iterations=1000)
 
 
@@ -152,8 +150,8 @@ def _classifier(model: nn.Module, pictures: Tensor, pooling: str) -> Classifier:
     """The model's trunk with a fresh head for two places."""
     given = model if isinstance(model, FeatureMap) else FeatureMap(model, "same")
     network = given.trunk
-    blank = pictures.new_zeros(1, pictures.shape[1], BLANK, BLANK)
-    trunk = Trunk(network, feature_map(network, None, blank))
+    blank = pictures.new_zeros(1, pictures.shape[1], SIDE, SIDE)
+    trunk = Trunk(network, feature_map(network, type(network).__name__, None, blank))
     trunk.channels = trunk(blank).shape[1]
     found = Classifier(trunk, given.conv, pooling, sampling=given.sampling)
     found.feature_map.background = (0.0,) * pictures.shape[1]

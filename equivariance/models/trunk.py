@@ -81,7 +81,7 @@ def _channels(found: Trunk, name: str) -> int:
 
 def _python(name: str, kwargs: dict[str, Any], features: str | None) -> Trunk:
     made = own.network(name, kwargs)
-    return Trunk(made, own.feature_map(made.eval(), features, torch.zeros(1, 3, PROBE, PROBE)))
+    return Trunk(made, own.feature_map(made.eval(), name, features, torch.zeros(1, 3, own.SIDE, own.SIDE)))
 
 
 def _bundled(name: str) -> Trunk:
