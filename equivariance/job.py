@@ -16,7 +16,7 @@ from equivariance.errors import UserError
 from equivariance.fingerprints import fingerprints
 from equivariance.origin import commit, release
 from equivariance.protocols import implied
-from sweeps.experiments import EXPERIMENTS
+from sweeps.experiments import label
 from sweeps.identity import identity
 from sweeps.launcher.pool import Machine
 from sweeps.launcher.source import Job, Report
@@ -74,11 +74,6 @@ def compute(config: Run, fingerprints: dict[str, str], record: Record, report: R
     }
     record.finish(result.history, values)
     return {"identity": record.identity, **values}
-
-
-def label(config: Run) -> str:
-    """A run in a few words."""
-    return EXPERIMENTS.get(config.experiment.name).label(config)
 
 
 def costs(configs: list[Run]) -> tuple[int, float]:

@@ -91,7 +91,9 @@ def _others(runs: Path) -> list[str]:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sweeps", description=__doc__)
     parser.add_argument("artefact", nargs="?", help="an experiment, sync or ui; none: the status of all")
-    parser.add_argument("--import", dest="imports", nargs="+", default=[], help="modules that register experiments")
+    parser.add_argument(
+        "--import", dest="imports", action="append", default=[], metavar="MODULE", help="that registers experiments"
+    )
     parser.add_argument("--format", choices=FORMATS, default="text", help="what is printed")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run directories")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder for tables and figures")

@@ -16,7 +16,9 @@ def _label(config: Any) -> str:
 
 
 def _headline(result: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in list(result["metrics"].items())[:3]) or "no metrics"
+    some = list(result["metrics"].items())[:3]
+    said = [f"{name} {value:g}" if isinstance(value, int | float) else f"{name} {value}" for name, value in some]
+    return ", ".join(said) or "no metrics"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,18 @@ def schema(name: str) -> Any:
     return resolved(EXPERIMENTS.get(name).schema)
 
 
+def label(config: Any) -> str:
+    """A run in a few words, even where its experiment's own words fail.
+
+    Args:
+        config: the run.
+    """
+    try:
+        return EXPERIMENTS.get(config.experiment.name).label(config)
+    except Exception:  # other people's code; no sweep ends because of a name
+        return _label(config)
+
+
 def headline(experiment: str, result: dict[str, Any]) -> str:
     """What a finished run gave, in a few words, whichever metrics it has.
 
@@ -69,5 +83,5 @@ def headline(experiment: str, result: dict[str, Any]) -> str:
     """
     try:
         return EXPERIMENTS.get(experiment).headline(result)
-    except (KeyError, TypeError, ValueError, AttributeError):  # another version's result, or another's experiment
+    except Exception:  # another version's result, or another's experiment, whose code may fail in any way
         return _headline(result)

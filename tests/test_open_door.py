@@ -150,7 +150,7 @@ def test_an_experiment_of_ones_own_is_tabulated_and_drawn_without_a_line(lab, co
             job = prepare(config(*PROBE, "import=[wobble]", "experiment.name=wobble", f"conv={conv}", f"seed={seed}"))
             assert job.label == f"wobble resnet18 frozen-random {conv} border=0 seed={seed}"
             job.work(lambda row: None)
-    assert main(["wobble", "--format", "csv"]) == 0
+    assert main(["--import", "wobble", "wobble", "--format", "csv"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
     assert header == "conv,n,change_mean,change_std,change_low,change_high"
     assert [row.split(",")[:2] for row in rows] == [["same", "2"], ["unbounded", "2"]]

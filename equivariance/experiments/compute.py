@@ -28,7 +28,9 @@ def run(config: Run, report: Report = unheard) -> Result:
     memory.keep()
     device = pick_device(config.device)
     torch.set_deterministic_debug_mode("warn")  # the other call imports the compiler, for seconds
-    result: Result = resolved(EXPERIMENTS.get(config.experiment.name).run)(config, device, report)
+    result = resolved(EXPERIMENTS.get(config.experiment.name).run)(config, device, report)
+    if not isinstance(result, Result):
+        raise UserError(f"experiment={config.experiment.name}: gives {type(result).__name__}; allowed: a Result")
     result.check()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return replace(result, notes={"device": name, **result.notes})

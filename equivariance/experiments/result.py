@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isfinite
+from numbers import Real
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from equivariance.errors import NotFinite
+from equivariance.errors import NotFinite, UserError
 from equivariance.finite import finite
 
 if TYPE_CHECKING:
@@ -37,10 +39,17 @@ class Result:
     def check(self) -> None:
         """Refuses a result that shows nothing.
 
-        Raises: NotFinite: a metric, a number of the history or a weight is not; names it.
+        Raises: NotFinite: a metric, a number of the history or a weight is not; names it. UserError: a metric is no
+            number, or a file would lie outside the run's directory.
         """
+        for name in self.files:
+            if name != PurePath(name).name or name == "..":
+                raise UserError(f"files: {name}; allowed: names without a folder")
         rows = [("", self.metrics), *((f" in row {n} of the history", row) for n, row in enumerate(self.history, 1))]
         for where, numbers in rows:
+            for name, value in numbers.items():
+                if not isinstance(value, Real):
+                    raise UserError(f"metrics: {name} is {type(value).__name__}{where}; allowed: a number")
             bad = [f"{name} {value}" for name, value in numbers.items() if not isfinite(value)]
             if bad:
                 raise NotFinite(f"not finite: {', '.join(bad)}{where}")
