@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Protocol
 
 from torch import nn
@@ -28,6 +29,26 @@ class Fixed:
 
     def settle(self, model: nn.Module) -> None:
         """They are there."""
+
+
+class Cosine(Fixed):
+    """All epochs, and the last weights; the learning rate falls by half a cosine.
+
+    Args:
+        lr: learning rate of the first epoch.
+        epochs: after which it would be 0.
+    Source: Loshchilov & Hutter 2017 (arXiv 1608.03983), without restarts.
+    """
+
+    def __init__(self, lr: float, epochs: int) -> None:
+        self.lr, self.epochs, self.done = lr, epochs, 0
+
+    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+        """Always, a little slower."""
+        self.done += 1
+        for group in optimiser.param_groups:
+            group["lr"] = self.lr * (1 + math.cos(math.pi * self.done / self.epochs)) / 2
+        return True
 
 
 class Patience:

@@ -30,6 +30,10 @@ NEEDS = {
     "optim=plain_sgd": ["experiment=rook"],
     "optim=adadelta": ["experiment=red_green"],
     "optim=none": ["experiment=impulse"],
+    "optim=cosine": ["experiment=shift"],
+    "data=digits": ["experiment=shift"],
+    **{f"data={d}": ["experiment=shift", "data.root=here", "experiment.reach=8"] for d in ("fashion_mnist", "cifar10")},
+    **{f"downsample={d}": ["experiment=shift"] for d in ("strided", "blur", "polyphase")},
     "init=fixed": ["experiment=impulse"],
     "arch=python": ["arch.name=mylab.nets:TinyNet"],
 }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from equivariance.errors import UserError, reason
 from equivariance.models import own
 from equivariance.models.bagnet import bagnet33
+from equivariance.models.resnet_small import DEPTHS, resnet_small
 
 # Children with which a classification network leaves its feature map; what precedes the first of them is the trunk.
 HEADS = {"avgpool", "classifier", "fc", "dropout", "head", "aux1", "aux2"}
@@ -85,8 +86,12 @@ def _python(name: str, kwargs: dict[str, Any], features: str | None) -> Trunk:
 
 
 def _bundled(name: str) -> Trunk:
+    if name in DEPTHS:
+        small = resnet_small(name)
+        return Trunk(small, small)
     if name != "bagnet33":
-        raise UserError(f"arch.name={name}: arch.library=equivariance has bagnet33 only")
+        known = ", ".join(["bagnet33", *DEPTHS])
+        raise UserError(f"arch.name={name}: arch.library=equivariance has {known} only")
     network = bagnet33()
     return Trunk(network, _before_head(network))
 

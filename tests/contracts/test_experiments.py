@@ -22,6 +22,7 @@ TINY = {
     "leak_distance": ["data.pictures=3", "experiment.resolution=400", "experiment.picture=24", "experiment.canvas=88"],
     "impulse": [],
     "rook": ["optim.epochs=2"],
+    "shift": ["data.train=20", "data.validation=10", "data.test=10", "optim.epochs=1", "experiment.draws=1"],
     "red_green": ["optim.epochs=1", "data.train=16", "data.validation=8", "data.test=8"],
 }
 

@@ -1,0 +1,88 @@
+"""The table and figure of the shift experiment: accuracy and consistency by boundary and sampling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from equivariance.experiments.looks import CONV_COLOURS, ordered
+from sweeps import intervals, tables
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+    from sweeps.artefacts import Runs
+
+TITLE = "Does a prediction stay the same when the object moves?"
+UNITS = "in %, mean ± std [95 % interval over seeds] (seeds); published: crops of photographs, another task"
+COMMAND = "python -m equivariance.run -m +sweep=shift"
+# Metrics without which a run is no cell of the table.
+NEEDS = ("accuracy", "accuracy_moved", "consistency", "one_pixel", "one_pixel_worst", "circular")
+AXES = ["arch", "conv", "downsample"]
+SAMPLINGS = ("strided", "blur", "polyphase")
+# Consistency of crops in percent, ResNets on 200 classes of ImageNet; README of the authors' code, one run each.
+PUBLISHED = {
+    ("resnet18", "same", "strided"): 86.43,
+    ("resnet18", "full", "strided"): 88.38,
+    ("resnet18", "same", "blur"): 88.32,
+    ("resnet18", "full", "blur"): 90.03,
+    ("resnet50", "same", "strided"): 90.21,
+    ("resnet50", "full", "strided"): 91.36,
+    ("resnet50", "same", "blur"): 91.68,
+    ("resnet50", "full", "blur"): 92.75,
+}
+
+
+def table(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """A row a variant, in percent: AXES, what else differs, n, then <metric>_mean, _std, _low, _high; published."""
+    import pandas as pd
+
+    settings, cells = tables.groups(frame, AXES)
+    rows = []
+    for key, seeds in cells:
+        row = dict(zip([*AXES, *settings], key, strict=True)) | {"n": len(seeds)}
+        for metric in NEEDS:
+            values = (100 * seeds[f"metrics.{metric}"]).to_list()
+            low, high = intervals.of_values(values)
+            deviation = pd.Series(values).std()
+            row |= {f"{metric}_mean": sum(values) / len(values), f"{metric}_std": deviation}
+            row |= {f"{metric}_low": max(0.0, low), f"{metric}_high": min(100.0, high)}
+        rows.append(row | {"published": PUBLISHED.get(key[:3])})
+    found = pd.DataFrame(rows)
+    order = found["conv"].map(ordered) * len(SAMPLINGS) + found["downsample"].map(SAMPLINGS.index)
+    return found.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def shown(table: pandas.DataFrame) -> pandas.DataFrame:
+    """The table for people."""
+    keys = list(table.columns[: list(table.columns).index("n")])
+    said = table[keys].copy()
+    for metric in NEEDS:
+        rows = table.to_dict("records")
+        said[metric.replace("_", " ")] = [tables.said({**r, "over": ""}, metric, f"{metric}_") for r in rows]
+    if table["published"].notna().any():
+        said["consistency, published"] = table["published"].map(lambda p: "" if p != p else f"{p:g}")
+    return said.set_index(keys)
+
+
+def figure(table: pandas.DataFrame, runs: Runs | None = None) -> Figure:
+    """Accuracy where it was trained, and consistency where it was not, by sampling, a colour a boundary."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    axes = figure.subplots(1, 2, sharex=True)
+    present = [s for s in SAMPLINGS if s in set(table["downsample"])]
+    convs = sorted(set(table["conv"]), key=ordered)
+    for axis, metric in zip(axes, ("accuracy", "consistency"), strict=True):
+        for number, conv in enumerate(convs):
+            rows = table[table["conv"] == conv].drop_duplicates("downsample").set_index("downsample")
+            here = [s for s in present if s in rows.index]
+            x = [present.index(s) + (number - (len(convs) - 1) / 2) * 0.12 for s in here]
+            mean = rows.loc[here, f"{metric}_mean"]
+            around = [mean - rows.loc[here, f"{metric}_low"], rows.loc[here, f"{metric}_high"] - mean]
+            axis.errorbar(x, mean, around, fmt="o", capsize=3, color=CONV_COLOURS.get(conv, "#666666"), label=conv)
+        axis.set(title=metric, xticks=range(len(present)), xticklabels=present, xlim=(-0.5, len(present) - 0.5))
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("% of test objects, 95 % over seeds")
+    axes[1].legend(frameon=False, title="boundary")
+    return figure
