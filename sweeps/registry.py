@@ -79,8 +79,13 @@ def load(modules: list[str]) -> None:
     if modules:
         look_here()
     for module in modules:
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise UserError(f"import={module}: allowed: names of modules, with dots between packages")
         try:
             importlib.import_module(module)
         except (Exception, SystemExit) as error:  # other people's code: it may fail in any way
             said = f"{type(error).__name__}: {error}" if not isinstance(error, ModuleNotFoundError) else str(error)
-            raise UserError(f"import={module}: cannot be imported ({' '.join(said.split())[:200]})") from error
+            said = " ".join(said.split())[:200]
+            raise UserError(
+                f"import={module}: cannot be imported ({said}); allowed: modules of this folder, or installed"
+            ) from error
