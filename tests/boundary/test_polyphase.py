@@ -28,6 +28,20 @@ def scene(places, picture, side=96, colour=COLOUR):
     return found
 
 
+def lively(name):
+    """A network with random biases and normalisation, of which every layer still differs from one picture to another.
+
+    Without the activations' own statistics pictures fade: the last map of a deep random network is its background.
+    """
+    net = disturb(network(name))
+    for norm in (m for m in net.modules() if isinstance(m, nn.BatchNorm2d)):
+        norm.momentum = 1.0
+        norm.train()
+    with torch.no_grad():
+        net(scene([(0, 0), (16, 40), (30, 9)], noise(3, 48, 48, seed=1)))
+    return net.eval()
+
+
 def pooled(net, images, sampling=POLYPHASE):
     """Maximum, and sum of what differs from the background, [N, 2C]."""
     with torch.no_grad():
@@ -43,17 +57,16 @@ def spread(features):
 
 @pytest.mark.parametrize("name", ["resnet18", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_no_shift_on_an_endless_background_is_told(name):
-    net, picture = disturb(network(name)), noise(3, 16, 16)
+    net, picture = lively(name), noise(3, 16, 16)
     found = torch.cat([pooled(net, scene([shift], picture)) for shift in NEAR_AND_FAR])
     assert max(spread(found)) < 1e-10
-    assert found.std(1).min() > 0
     strided = pooled(net, scene(NEAR_AND_FAR[:3], picture), Sampling("strided"))
-    assert min(spread(strided)) > 1e-3  # what is measured can tell
+    assert min(spread(strided)) > 0.05  # what is measured can tell
 
 
 @pytest.mark.slow
 def test_all_phases_of_a_network_of_stride_32():
-    net, picture = disturb(network("resnet18")), noise(3, 16, 16)
+    net, picture = lively("resnet18"), noise(3, 16, 16)
     first = pooled(net, scene([(0, 0)], picture, 64))
     for y in range(32):
         found = pooled(net, scene([(y, x) for x in range(32)], picture, 64))
@@ -61,7 +74,7 @@ def test_all_phases_of_a_network_of_stride_32():
 
 
 def test_images_of_a_batch_have_phases_of_their_own():
-    net, pictures = disturb(network("mobilenet_v2")), noise(3, 3, 16, 16)
+    net, pictures = lively("mobilenet_v2"), noise(3, 3, 16, 16)
     images = torch.cat([scene([(1 + 2 * i, 6 - i)], picture, 48) for i, picture in enumerate(pictures)])
     alone = torch.cat([pooled(net, image[None]) for image in images])
     torch.testing.assert_close(pooled(net, images), alone, rtol=1e-12, atol=1e-12)
@@ -79,7 +92,7 @@ def test_batch_statistics_that_train_tell_no_shift():
 
 @pytest.mark.parametrize("name", ["resnet18", "vgg11"])
 def test_no_circular_shift_is_told_on_a_torus_of_whole_strides(name):
-    net, image = disturb(network(name)), noise(1, 3, 64, 64)
+    net, image = lively(name), noise(1, 3, 64, 64)
     images = torch.cat([image.roll(shift, (2, 3)) for shift in ((0, 0), (1, 0), (5, 19), (31, 40))])
     with torch.no_grad():
         found = unwrap(net(bounded(images, RULES["circular"], None, POLYPHASE)))
@@ -154,6 +167,16 @@ def test_whichever_branch_comes_first_the_other_follows():
     assert max(spread(pooled(net, scene([(0, 0), (1, 0), (4, 9), (13, 8)], picture, 24)))) < 1e-12
 
 
+@pytest.mark.parametrize("sampling", [POLYPHASE, Sampling("blur", 3)], ids=lambda s: s.downsample)
+@pytest.mark.parametrize("rule", [SAME, RULES["unbounded"], RULES["circular"]], ids=lambda rule: rule.name)
+def test_a_slice_that_leaves_entries_out_samples_as_a_strided_layer(rule, sampling):
+    """The shortcut of the first ResNets for small pictures."""
+    image = noise(2, 1, 8, 8)
+    sliced = bounded(image, rule, None, sampling)[:, :, ::2, ::2]
+    assert sliced.shape == (2, 1, 4, 4) or rule.name == "unbounded"
+    assert torch.equal(unwrap(sliced.relu()), unwrap(identity()(bounded(image, rule, None, sampling)).relu()))
+
+
 def identity(stride=2):
     """A strided layer that shows its input."""
     layer = nn.Conv2d(1, 1, 1, stride, bias=False).double()
@@ -207,7 +230,7 @@ def test_tied_components_that_are_mirror_images_tell_no_shift(values, vertical):
 
 
 def test_tied_components_that_hold_the_same_tell_no_shift():
-    net, square = disturb(network("resnet18")), torch.full((3, 8, 8), 0.7, dtype=torch.float64)
+    net, square = lively("resnet18"), torch.full((3, 8, 8), 0.7, dtype=torch.float64)
     assert max(spread(pooled(net, scene([(0, 0), (1, 0), (2, 3), (9, 17)], square, 32)))) < 1e-10
 
 
