@@ -12,7 +12,8 @@ from . import axes
 from .axes import Axis
 from .canvas import Canvas, alike
 from .gather import take_cells
-from .pieces import Box, Ground, Spot, Window, layout
+from .painting import layout
+from .pieces import Box, Ground, Spot, Window
 
 Sight = tuple[Window, Spot, Ground]  # one group on one of the canvases
 

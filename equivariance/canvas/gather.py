@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .axes import Indices
+from .painting import Spread, stretches
 
 
 @lru_cache(4096)
@@ -50,6 +51,8 @@ def take(tensor: Tensor, dim: int, index: Indices) -> Tensor:
 
 def take_cells(tensor: Tensor, rows: Indices, cols: Indices, fill: float = 0.0) -> Tensor:
     """The cells at rows × cols of [n, C, h, w]; negative labels, at the ends only, show `fill`."""
+    if len(tensor) > 1 and max(len(stretches(rows)), len(stretches(cols))) > 1:
+        return Spread.apply(tensor, rows, cols, fill)
     inside_rows, inside_cols = np.flatnonzero(rows >= 0), np.flatnonzero(cols >= 0)
     cells = take(take(tensor, 2, rows[inside_rows]), 3, cols[inside_cols])
     margins = (*_margins(inside_cols, len(cols)), *_margins(inside_rows, len(rows)))

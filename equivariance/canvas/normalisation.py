@@ -13,7 +13,8 @@ from equivariance.ops import Normalise
 from .axes import Indices
 from .canvas import Canvas
 from .gather import constant
-from .pieces import Ground, Window, layout
+from .painting import layout
+from .pieces import Ground, Window
 
 Counts = int | Indices  # how many cells of the batch each cell of a part stands for: one number, [r, c] or [N, 1, r, c]
 Moments = tuple[int, Tensor, Tensor]  # cells, mean [C], variance [C]

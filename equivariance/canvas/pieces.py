@@ -10,6 +10,7 @@ from torch import Tensor
 from . import axes
 from .axes import Axis
 from .gather import take_cells
+from .painting import blank, paint
 
 
 class Box(NamedTuple):
@@ -108,25 +109,36 @@ class Window:
         height, width = self.tensor.shape[2:]
         return Box(spot.y, spot.y + height, spot.x, spot.x + width)
 
-    def paint(self, spot: Spot, box: Box, ground: Ground, out: Tensor) -> None:
-        """Writes the activations over a box that holds the window into [n, C, h, w]; for use without gradients."""
-        mine = self.box(spot)
-        around = self.tensor if mine == box else ground.over(box, spot.group)
-        write(out, self.tensor, around, mine.shift(-box.top, -box.left))
+    def paint(self, spot: Spot, box: Box, ground: Ground, out: Tensor, fill: float = 0.0) -> Tensor:
+        """Writes the activations over a box that meets the window into [n, C, h, w]; for use without gradients."""
+        hole = self.box(spot).meet(box).shift(-box.top, -box.left)
+        out[:, :, hole.top : hole.bottom, hole.left : hole.right] = self._part(spot, box)
+        rows = axes.labels(ground.rows, box.top, box.bottom)
+        cols = axes.labels(ground.cols, box.left, box.right)
+        around = ground.seen_by(spot.group)
+        for tall, wide in strips(hole, out.shape[2], out.shape[3]):
+            paint(out[:, :, tall, wide], around, rows[tall], cols[wide], fill)
+        return out
 
     def over(self, spot: Spot, box: Box, ground: Ground, fill: float = 0.0) -> Tensor:
         """The activations over any box, [n, C, h, w]: window, ground around it, `fill` beyond the canvas."""
-        mine = self.box(spot)
-        seen = mine.meet(box)
+        seen = self.box(spot).meet(box)
         if seen.bottom <= seen.top or seen.right <= seen.left:
             return ground.over(box, spot.group, fill).expand(self.tensor.shape[0], -1, -1, -1)
-        inner = seen.shift(-spot.y, -spot.x)
-        tensor = self.tensor
-        if seen != mine:
-            tensor = tensor[:, :, inner.top : inner.bottom, inner.left : inner.right]
+        part = self._part(spot, box)
         if seen == box:
-            return tensor
-        return Embed.apply(tensor, ground.over(box, spot.group, fill), seen.top - box.top, seen.left - box.left)
+            return part
+        if not torch.is_grad_enabled():
+            return self.paint(spot, box, ground, blank(part, (box.bottom - box.top, box.right - box.left)), fill)
+        return Embed.apply(part, ground.over(box, spot.group, fill), seen.top - box.top, seen.left - box.left)
+
+    def _part(self, spot: Spot, box: Box) -> Tensor:
+        """The part of the window that lies in a box."""
+        mine = self.box(spot)
+        if mine.meet(box) == mine:
+            return self.tensor
+        inner = mine.meet(box).shift(-spot.y, -spot.x)
+        return self.tensor[:, :, inner.top : inner.bottom, inner.left : inner.right]
 
 
 Strip = tuple[slice, slice]
@@ -140,13 +152,7 @@ class Embed(torch.autograd.Function):
         """Returns [n, C, H, W] in the memory format of the window."""
         height, width = window.shape[2:]
         ctx.hole, ctx.alone = Box(top, top + height, left, left + width), around.shape[0] == window.shape[0]
-        out = torch.empty(
-            (*window.shape[:2], *around.shape[2:]),
-            dtype=window.dtype,
-            device=window.device,
-            memory_format=layout(window),
-        )
-        return write(out, window, around, ctx.hole)
+        return write(blank(window, around.shape[2:]), window, around, ctx.hole)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
@@ -180,8 +186,3 @@ def strips(hole: Box, height: int, width: int) -> list[Strip]:
         (middle, slice(hole.right, width)),
     ]
     return [(rows, cols) for rows, cols in around if rows.stop > rows.start and cols.stop > cols.start]
-
-
-def layout(tensor: Tensor) -> torch.memory_format:
-    """channels_last where the channels lie next to each other in memory, also for a cut-out of such a tensor."""
-    return torch.channels_last if tensor.stride(1) == 1 and tensor.shape[1] > 1 else torch.contiguous_format

@@ -77,7 +77,7 @@ def _bin_sums(window: Window, inside: tuple[Bins, Bins], ground: Tensor, shown: 
     for (a, b), counts in zip(((r, c) for r in inside[0] for c in inside[1]), shown, strict=True):
         total = window.tensor[:, :, a[0] : a[1], b[0] : b[1]].sum((2, 3), dtype=wide)
         if counts.any():
-            visible = around.masked_fill(constant(counts == 0, around, torch.bool), 0.0)
+            visible = around if counts.all() else around.masked_fill(constant(counts == 0, around, torch.bool), 0.0)
             total = total + (visible * constant(counts, around)).sum((2, 3))
         found.append(total)
     return torch.stack(found, -1).unflatten(-1, (len(bins[0]), len(bins[1])))
@@ -91,8 +91,8 @@ def _bin_maxima(
         part = window.tensor[:, :, a[0] : a[1], b[0] : b[1]]
         best = _maximum(part) if part.numel() else None
         if seen.any():
-            hidden = constant(seen == 0, ground, torch.bool)
-            around = _maximum(ground.masked_fill(hidden, -math.inf)).expand(len(window.tensor), -1)
+            visible = ground if seen.all() else ground.masked_fill(constant(seen == 0, ground, torch.bool), -math.inf)
+            around = _maximum(visible).expand(len(window.tensor), -1)
             best = around if best is None else torch.where((best >= around) | best.isnan(), best, around)
         found.append(best)
     return torch.stack(found, -1).unflatten(-1, (len(bins[0]), len(bins[1])))  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from equivariance.ops import Kernel, Pool, Slide
 from . import axes
 from .axes import Affected
 from .canvas import Canvas, alike
-from .gather import constant, take, take_cells
+from .gather import constant, take_cells
 from .pieces import Box, Ground, Spot, Window
 from .reduction import pool
 from .trimming import trim
@@ -70,7 +70,7 @@ def _slide(
 def _slide_ground(ground: Ground, op: Callable[[Tensor], Tensor], along: Kernels, fill: float) -> Ground:
     rows, cols = axes.slide(ground.rows, along[0]), axes.slide(ground.cols, along[1])
     computed = op(take_cells(ground.tensor, rows.gather, cols.gather, fill))
-    return Ground(take(take(computed, 2, rows.keep), 3, cols.keep), rows.axis, cols.axis, ground.each)
+    return Ground(take_cells(computed, rows.keep, cols.keep), rows.axis, cols.axis, ground.each)
 
 
 def _slide_window(
