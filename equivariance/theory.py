@@ -3,6 +3,10 @@
 A unit that sees both the picture and the canvas edge can tell how far apart they are. Where none does, and the two
 places differ by a multiple of the total stride, the feature maps of the two classes hold the same values at shifted
 places, so their global maximum or mean is equal for *every* weight: accuracy is exactly 50 %.
+
+Where no unit sees an edge and each image is sampled at the phase that its content decides (`polyphase`), the places may
+differ by any whole number of pixels. Left out are contents of which two phases tie in all that decides between them and
+yet differ; no generic weights and pictures do.
 """
 
 from __future__ import annotations

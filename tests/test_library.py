@@ -5,10 +5,10 @@ import doctest
 import pytest
 import torch
 from torch import nn
-from torchvision.models import mobilenet_v3_small, resnet18, vgg11
+from torchvision.models import mobilenet_v3_small, resnet18, squeezenet1_1, vgg11
 
 import equivariance
-from equivariance import certified_border, receptive_field, with_conv
+from equivariance import certified_border, position_accuracy, receptive_field, with_conv
 from equivariance.errors import UserError
 from equivariance.library import assertions, position, structure
 
@@ -87,6 +87,16 @@ def test_polyphase_is_certified_at_any_two_places_where_there_is_no_edge():
         strided = with_conv(free.trunk, "unbounded")(images)
     assert torch.allclose(scores[0], scores[1], rtol=1e-12, atol=1e-12)
     assert not torch.allclose(strided[0], strided[1], rtol=1e-3, atol=1e-3)
+
+
+def test_position_is_measured_of_the_network_as_it_samples():
+    torch.manual_seed(0)
+    net, pictures = squeezenet1_1(), torch.rand(8, 3, 16, 16)
+    free, edged = (with_conv(net, conv, downsample="polyphase") for conv in ("unbounded", "same"))
+    assert position_accuracy(free, pictures, canvas=41).certified
+    found = position_accuracy(edged, pictures, canvas=41)  # its images choose phases of their own: never on a canvas
+    assert found.accuracy == 1.0
+    assert not found.certified
 
 
 def test_a_blur_widens_what_units_see():

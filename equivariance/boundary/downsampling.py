@@ -2,7 +2,8 @@
 
 A strided convolution is run at every entry and its stride is taken later, so the pointwise ops that follow see the
 fine map, and a projection shortcut is sampled as its main branch is. A pool is sampled at once. What lies beyond the
-map's edge follows the convolution type.
+map's edge follows the convolution type; under `circular` the fine map is the circle, each entry once, so there are as
+many outputs as the circle holds.
 
 Polyphase: on an endless background the norm of a component is infinite, so it is that of what deviates from the
 background. Norms that are equal up to rounding are decided by a second number that moves with the content as the norm
