@@ -37,7 +37,7 @@ def choose(wish: str, model: Classifier, task: Quadrant) -> str:
         with torch.no_grad():
             pictures = torch.empty(PICTURES_AT_ONCE, 3, task.picture, task.picture, device="meta")
             fewer = cost(model, task.both(pictures)).engine
-    except CanvasUnsupported:
+    except (CanvasUnsupported, RuntimeError):  # of the latter, networks that look at numbers, of which meta has none
         return "dense"
     if fewer == "canvas" or not task.tolerance or model.training:
         return fewer

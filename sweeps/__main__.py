@@ -32,12 +32,6 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    known = [*EXPERIMENTS.names(), *_others(options.runs)]
-    if options.artefact not in (None, *COMMANDS, *known):
-        near = difflib.get_close_matches(options.artefact, [*known, *COMMANDS], 1)
-        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join([*COMMANDS, *known])}"
-        print(f"error: {options.artefact}: no such experiment or command; {hint}", file=sys.stderr)
-        return 2
     if options.runs.exists() and not options.runs.is_dir():
         print(f"error: --runs={options.runs}: not a folder", file=sys.stderr)
         return 2
@@ -55,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
 
             sync(options.runs, mirror)
             return ui(Store(options.uri))
+        if unknown := _unknown(options.artefact, options.runs, mirror):
+            print(f"error: {unknown}", file=sys.stderr)
+            return 2
         sync(options.runs, mirror, options.artefact)
         return write(options.artefact, mirror, options.results, options.format)
     except BrokenPipeError:
@@ -81,6 +78,16 @@ def status(runs: Path) -> int:
     others = sum(1 for _ in records.finished(runs))
     print(f"{others} finished runs in {runs}/")
     return 0
+
+
+def _unknown(name: str, runs: Path, mirror: Mirror) -> str:
+    """What is to be said of a name that no experiment has, here, among the runs or in the store; nothing if one has."""
+    known = [*EXPERIMENTS.names(), *_others(runs), *COMMANDS]
+    if name in known or name in mirror.names():
+        return ""
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
+    return f"{name}: no such experiment or command; {hint}"
 
 
 def _others(runs: Path) -> list[str]:

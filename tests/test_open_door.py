@@ -207,6 +207,37 @@ def code_of(root):
     return (root / "examples" / "rims.py").read_text().split("\n\n", 1)[1].splitlines()
 
 
+def test_a_colleague_who_has_only_the_store_gets_the_general_table(lab, config, empty_store, capsys):
+    from equivariance.job import prepare
+    from sweeps.__main__ import main
+    from sweeps.tracking.mirror import Mirror
+
+    shutil.copy(empty_store, lab / "mlflow.db")
+    job = prepare(config(*PROBE, "import=[wobble]", "experiment.name=wobble"))
+    Mirror(None).log(job.record, job.work(lambda row: None), None)
+    shutil.rmtree(lab / "runs")
+    EXPERIMENTS._known.pop("wobble")
+    assert main(["wobble", "--uri", f"sqlite:///{lab}/mlflow.db", "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("n,change_mean,")
+    assert main(["wibble", "--uri", f"sqlite:///{lab}/mlflow.db"]) == 2
+
+
+def test_a_network_that_decides_by_numbers_runs_dense(lab, config):
+    from equivariance.experiments import compute
+
+    decides = "        images = images if images.sum() > -1e9 else -images\n        return self.classifier"
+    body = (lab / "nets.py").read_text().replace("        return self.classifier", decides)
+    (lab / "deciding.py").write_text(body)
+    found = compute.run(config(*PROBE, "arch=python", "arch.name=deciding:TinyNet"))
+    assert found.notes["engine"] == "dense"
+    assert "gmacs" not in found.metrics
+
+
+def test_what_is_allowed_is_said_of_the_kind_that_was_chosen(config):
+    with pytest.raises(UserError, match=r"^arch.name=nets: allowed: text matching "):
+        config("arch=python", "arch.name=nets")
+
+
 def test_entry_points_of_an_installed_package_need_no_import(lab, config, monkeypatch):
     from sweeps import registry
 

@@ -14,18 +14,19 @@ from equivariance.config.base import Choice
 NAMES = {int: "an integer", float: "a number", str: "text", bool: "true or false", list: "a list"}
 
 
-def explain(error: ValidationError, schema: type[BaseModel], within: str = "") -> str:
+def explain(error: ValidationError, schema: type[BaseModel], raw: dict[str, Any], within: str = "") -> str:
     """The first complaint of pydantic as one line.
 
     Args:
         error: what validation raised.
         schema: the model that was validated, to say what is allowed.
+        raw: what was validated, to know which kind of section it chose.
         within: said after what is allowed, where it is allowed there only.
     """
     first = error.errors()[0]
     if first["type"] == "value_error":  # from a cross-check, already a line
         return str(first["ctx"]["error"])
-    annotation, key = follow(schema, [str(part) for part in first["loc"]])
+    annotation, key = follow(schema, [str(part) for part in first["loc"]], raw)
     if first["type"] == "choice":
         path, tag = [*key, *([first["ctx"]["key"]] if "key" in first["ctx"] else [])], first["ctx"].get("tag")
         value = _plain(tag if "key" in first["ctx"] else first["input"])
@@ -57,15 +58,16 @@ def keys(schema: type[BaseModel], prefix: str = "") -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def follow(schema: type[BaseModel], path: list[str]) -> tuple[Any, list[str]]:
+def follow(schema: type[BaseModel], path: list[str], raw: Any = None) -> tuple[Any, list[str]]:
     """The annotation at a location that pydantic reports, and the key as it is typed."""
     sections: list[type[BaseModel]] = [schema]
     annotation: Any = Any
     for part in path:
+        raw = raw.get(part) if isinstance(raw, dict) else None
         fields = [f for s in sections for n, f in s.model_fields.items() if part in (n, f.alias)]
         if fields:
             annotation = Annotated[fields[0].annotation, *fields[0].metadata, None]
-            sections = [section for field in fields for section in _sections(field)]
+            sections = [section for field in fields for section in _sections(field, raw)]
     return annotation, path
 
 
@@ -93,10 +95,13 @@ def _range(metadata: tuple[Any, ...]) -> str:
     return "".join(said) + "".join(f" matching {p}" for p in patterns)
 
 
-def _sections(field: FieldInfo) -> list[type[BaseModel]]:
-    """The sections that a field may hold."""
+def _sections(field: FieldInfo, value: Any = None) -> list[type[BaseModel]]:
+    """The sections that a field may hold; the one that its value chooses, where it does."""
     chosen = [m for m in field.metadata if isinstance(m, Choice)]
     if chosen:
+        name = value.get(chosen[0].key) if isinstance(value, dict) else None
+        if isinstance(name, str) and name in chosen[0].kinds():
+            return [chosen[0].kinds()[name]]
         return list(dict.fromkeys(chosen[0].kinds().values()))
     kind = field.annotation
     return [kind] if isinstance(kind, type) and issubclass(kind, BaseModel) else []

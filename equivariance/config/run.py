@@ -67,7 +67,7 @@ def validate(raw: dict[str, Any]) -> Run:
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        raise UserError(explain(error, kind, f" with experiment={name}")) from None
+        raise UserError(explain(error, kind, raw, f" with experiment={name}")) from None
 
 
 # What decides no number: where a run computes and is kept. Paths and modules are replaced by fingerprints of what they

@@ -112,6 +112,12 @@ class Mirror:
             self._store.client.set_tag(run, "reason", plain(reason)[:TAG])
             self._store.client.set_terminated(run, status)
 
+    def names(self) -> list[str]:
+        """The experiments that the store has; a store that is not there yet has none, and is not made."""
+        if self._store.file is not None and not self._store.file.exists():
+            return []
+        return [e.name for e in self._store.client.search_experiments()]
+
     def read(self, experiment: str) -> pandas.DataFrame:
         """The finished runs of an experiment, see `reading.frame`."""
         return self._store.read(experiment)

@@ -58,10 +58,16 @@ class Structure:
         """The border in pixels from which on every run is certified, whatever the task's; None: theory knows none."""
         return theory.smallest_certified_border(self.network, task, edgeless=self.edgeless)
 
-    def _gmacs(self, task: Quadrant) -> float:
-        """Multiply-adds, in 10⁹, of one image's plain dense forward pass up to the last feature map."""
+    def _gmacs(self, task: Quadrant) -> float | None:
+        """Multiply-adds, in 10⁹, of one image's plain dense forward pass up to the last feature map.
+
+        None: not known, of a network that looks at numbers to decide what it computes.
+        """
         image = torch.empty(1, 3, task.side, task.side, device="meta")
-        return work(self.network, image).multiply_adds / 1e9
+        try:
+            return work(self.network, image).multiply_adds / 1e9
+        except RuntimeError:
+            return None
 
 
 _structures: list[Structure] = []

@@ -33,12 +33,14 @@ def run(config: QuadrantRun, device: torch.device, report: Report = unheard) -> 
         report: told each epoch's row.
     Returns: Test accuracy, loss and margin, and a history row an epoch; a certified run has its accuracy alone.
         `accuracy_validation` is that of the validation split, by which a search may choose without having seen the
-        test. `gmacs` is what an image costs a plain dense forward pass, in 10⁹ multiply-adds, whatever engine ran.
+        test. `gmacs` is what an image costs a plain dense forward pass, in 10⁹ multiply-adds, whatever engine ran; absent
+        where a network decides by numbers what it computes.
     Raises: UserError: pictures or weights that cannot be had, also where they would not be needed. NotFinite: the run
         shows nothing.
     """
     task, theory = place(config), structure(config)
-    known = {"n": 2.0 * config.data.pictures, "gmacs": theory.gmacs(task)}
+    gmacs = theory.gmacs(task)
+    known = {"n": 2.0 * config.data.pictures} | ({} if gmacs is None else {"gmacs": gmacs})
     if theory.certified(task):
         check_checkpoint(config.arch, config.init)
         return Result({"accuracy": 0.5, "accuracy_validation": 0.5, **known}, [], {}, {"certified": "yes"})
