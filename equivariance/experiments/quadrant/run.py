@@ -33,8 +33,8 @@ def run(config: QuadrantRun, device: torch.device, report: Report = unheard) -> 
         report: told each epoch's row.
     Returns: Test accuracy, loss and margin, and a history row an epoch; a certified run has its accuracy alone.
         `accuracy_validation` is that of the validation split, by which a search may choose without having seen the
-        test. `gmacs` is what an image costs a plain dense forward pass, in 10⁹ multiply-adds, whatever engine ran; absent
-        where a network decides by numbers what it computes.
+        test. `gmacs` is what an image costs a plain dense forward pass, in 10⁹ multiply-adds, whatever engine ran; it
+        is absent where a network decides by numbers what it computes.
     Raises: UserError: pictures or weights that cannot be had, also where they would not be needed. NotFinite: the run
         shows nothing.
     """
