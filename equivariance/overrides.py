@@ -54,11 +54,22 @@ def check(overrides: list[str], folder: str | None = None) -> None:
     tree = Tree(overrides, folder)
     for override in map(parse, overrides):
         key = override.key_or_group
+        if key == "hydra.searchpath":
+            _check_path(override)
         sweeps += key == "sweep"
         if sweeps > 1 or (key == "sweep" and (override.is_sweep_override() or isinstance(override.value(), list))):
             raise UserError(f"{override.input_line}: allowed: one sweep file at a time")
         if key.partition(".")[0] != "hydra" and not key.startswith("hydra/"):
             _check_key(override, known, tree)
+
+
+def _check_path(override: Override) -> None:
+    """Folders that Hydra would leave out with a warning."""
+    value = override.value()
+    for entry in value if isinstance(value, list) else [value]:
+        folder = str(entry).removeprefix("file://")
+        if "://" not in folder and not Path(folder).is_dir():
+            raise UserError(f"{override.input_line}: {folder}: no such folder")
 
 
 class Tree:

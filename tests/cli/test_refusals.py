@@ -121,7 +121,7 @@ WRONG = [
     (["arch=python", "arch.name=no_such_module_here:Net"], ["no_such_module_here", "no such module"]),
     (["arch=python"], ["arch.name"]),
     (["arch=python", "arch.name=Net"], ["arch.name=Net", "allowed"]),
-    (["hydra.searchpath=[file://nowhere]", "arch=lab"], ["arch=lab", "no such choice"]),
+    (["hydra.searchpath=[file://nowhere]", "arch=lab"], ["nowhere", "no such folder"]),
     (["hydra=5"], ["int"]),
     (["-m", "hydra.launcher=5"], ["int"]),
     (["-m", "hydra.sweeper=5"], ["int"]),
