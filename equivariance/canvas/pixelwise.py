@@ -53,7 +53,7 @@ def _alone(op: Pixelwise, canvas: Canvas) -> list[tuple[Parts, tuple[Spot, ...]]
     return [
         (_run(op, (canvas,), [window.tensor], [spots[0].group]), spots)
         for window in canvas.windows
-        for spots in _alike(op, canvas, window.spots)
+        for spots in _apart(op, canvas, window.spots)
     ]
 
 
@@ -64,26 +64,48 @@ def _together(op: Pixelwise, canvases: tuple[Canvas, ...]) -> list[tuple[Parts, 
             found.append(([joint.cat_channels()], joint.spots))
             continue
         tensors = joint.tensors()
-        alike = _alike(op, canvases[0], joint.spots)
-        found += [(_run(op, canvases, tensors, [spots[0].group]), spots) for spots in alike]
+        apart = _apart(op, canvases[0], joint.spots)
+        found += [(_run(op, canvases, tensors, [spots[0].group]), spots) for spots in apart]
     return found
 
 
-def _alike(op: Pixelwise, canvas: Canvas, spots: tuple[Spot, ...]) -> list[tuple[Spot, ...]]:
+def _apart(op: Pixelwise, canvas: Canvas, spots: tuple[Spot, ...]) -> list[tuple[Spot, ...]]:
     """Spots of one window, apart where what differs from image to image is not the same for both."""
+    of_group = {spot.group: spot for spot in spots}
+    return [tuple(of_group[group] for group in same) for same in _classes(op, canvas, list(of_group))]
+
+
+def _classes(op: Pixelwise, canvas: Canvas, groups: list[int]) -> Classes:
+    """Groups of the same pictures, put together where what differs from image to image is the same for both."""
     if not op.per_image:
-        return [spots]
-    classes: list[list[Spot]] = []
-    for spot in spots:
-        mine = [canvas.of(values, dim, spot.group) for values, dim in op.per_image]
+        return [tuple(groups)]
+    classes: list[list[int]] = []
+    for group in groups:
+        mine = [canvas.of(values, dim, group) for values, dim in op.per_image]
         for others in classes:
-            theirs = [canvas.of(values, dim, others[0].group) for values, dim in op.per_image]
+            theirs = [canvas.of(values, dim, others[0]) for values, dim in op.per_image]
             if all(_equal(a, b, canvas.tolerance) for a, b in zip(mine, theirs, strict=True)):
-                others.append(spot)
+                others.append(group)
                 break
         else:
-            classes.append([spot])
-    return [tuple(each) for each in classes]
+            classes.append([group])
+    return [tuple(same) for same in classes]
+
+
+def _seeing(op: Pixelwise, canvases: tuple[Canvas, ...], classes: Classes) -> Classes:
+    """Classes of windows put together where they go on with one ground: an edge that one of them meets changes no gate.
+
+    Only those that had one before: others show other pictures.
+    """
+    had: dict[Any, list[tuple[int, ...]]] = {}
+    for i, groups in enumerate(classes):
+        before = [None if c.ground.each is None else c.ground.each[groups[0]] for c in canvases]
+        had.setdefault(i if None in before else tuple(before), []).append(groups)
+    found = []
+    for together in had.values():
+        of_first = {groups[0]: groups for groups in together}
+        found += [sum((of_first[g] for g in same), ()) for same in _classes(op, canvases[0], list(of_first))]
+    return found
 
 
 def _equal(one: Tensor, other: Tensor, tolerance: float) -> bool:
@@ -104,17 +126,24 @@ def _ground(op: Pixelwise, canvases: tuple[Canvas, ...], classes: Classes) -> tu
         images = max(len(tensor) for tensor in tensors)
         given = [t if len(t) == images else t.expand(images, -1, -1, -1) for t in tensors]
         return _run(op, canvases, given, []), rows, cols, eaches.pop() if eaches else None
-    where: dict[int, tuple[int, int]] = {}
-    ends, parts = 0, []
-    for groups in classes:
+    firsts, where, ends = [], dict[int, tuple[int, int]](), 0
+    for groups in _seeing(op, canvases, classes):
         count = len(canvases[0].members[groups[0]])
+        firsts.append(groups[0])
         where |= dict.fromkeys(groups, (ends, ends + count))
         ends += count
-        seen = (Ground(t, rows, cols, c.ground.each).seen_by(groups[0]) for t, c in zip(tensors, canvases, strict=True))
-        parts.append([tensor.expand(count, -1, -1, -1) for tensor in seen])
-    given = [torch.cat(of_canvas) for of_canvas in zip(*parts, strict=True)]
-    found = _run(op, canvases, given, [groups[0] for groups in classes])
-    return found, rows, cols, tuple(where[group] for group in range(len(canvases[0].members)))
+    each = tuple(where[group] for group in range(len(canvases[0].members)))
+    grounds = [Ground(t, rows, cols, c.ground.each) for t, c in zip(tensors, canvases, strict=True)]
+    return _run(op, canvases, [_for_each(ground, firsts, each) for ground in grounds], firsts), rows, cols, each
+
+
+def _for_each(ground: Ground, groups: list[int], each: tuple[tuple[int, int], ...]) -> Tensor:
+    """What the images of these groups have, [m, C, r, c], end to end as `each` says."""
+    if ground.each == each:
+        return ground.tensor
+    counts = [each[group][1] - each[group][0] for group in groups]
+    seen = [ground.seen_by(group).expand(count, -1, -1, -1) for group, count in zip(groups, counts, strict=True)]
+    return torch.cat(seen)
 
 
 def _run(op: Pixelwise, canvases: tuple[Canvas, ...], tensors: Sequence[Tensor], groups: Sequence[int]) -> Parts:
