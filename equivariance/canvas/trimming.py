@@ -15,7 +15,9 @@ from torch import Tensor
 from .axes import Axis, Indices
 from .canvas import Canvas
 from .gather import take_cells
-from .pieces import Ground, Spot, Window
+from .pieces import Box, Ground, Spot, Window, strips
+
+NOWHERE = Box(0, 0, 0, 0)
 
 
 def trim(canvas: Canvas) -> Canvas:
@@ -31,7 +33,14 @@ def trim(canvas: Canvas) -> Canvas:
     # Next to an infinity, or to what is no number, nothing is negligible.
     allowed = torch.where(largest.isfinite(), canvas.tolerance * largest, -1.0)
     ground = canvas.ground
-    flags = [flag for window in canvas.windows for flag in _deviates(window, ground, allowed)]
+    # The first image of each window tells of most rows and columns; the rest of the batch is asked about the others.
+    first = _read([flag for window in canvas.windows for flag in _deviates(*_first(window, ground), allowed, NOWHERE)])
+    sure = [_hull(*first[2 * i : 2 * i + 2]) for i in range(len(canvas.windows))]
+    flags = [
+        flag
+        for window, known in zip(canvas.windows, sure, strict=True)
+        for flag in _deviates(window, ground, allowed, known)
+    ]
     flags += [
         _near_middle(ground.tensor, 2, ground.rows, allowed),
         _near_middle(ground.tensor, 3, ground.cols, allowed),
@@ -42,20 +51,32 @@ def trim(canvas: Canvas) -> Canvas:
 
 
 def _read(flags: list[Tensor]) -> list[list[bool]]:
-    """All of them at once: a GPU is waited for once."""
+    """All of them at once: a GPU is waited for twice, however many windows there are."""
     found = iter(torch.cat(flags).tolist())
     return [list(islice(found, len(flag))) for flag in flags]
 
 
-def _deviates(window: Window, ground: Ground, allowed: Tensor) -> tuple[Tensor, Tensor]:
-    """Which rows and which columns of a window hold a cell that is not the ground."""
-    around = ground.over(
-        window.box(window.spots[0]), window.spots[0].group
-    )  # spots that share a window hide the same ground
-    by = window.tensor - around
-    # Extremes of the channels, then of the images: a fraction of what |by| over both at once takes.
-    found = ~(torch.maximum(by.amax(1).amax(0), -by.amin(1).amin(0)) <= allowed)
+def _first(window: Window, ground: Ground) -> tuple[Window, Ground]:
+    """The first image of a window, and what it has around."""
+    mine = ground.seen_by(window.spots[0].group)[:1]
+    return Window(window.tensor[:1], window.spots), Ground(mine, ground.rows, ground.cols)
+
+
+def _deviates(window: Window, ground: Ground, allowed: Tensor, sure: Box) -> tuple[Tensor, Tensor]:
+    """Which rows and which columns of a window hold a cell that is not the ground; those of the box `sure` do."""
+    spot = window.spots[0]  # spots that share a window hide the same ground
+    found = torch.ones(window.tensor.shape[2:], dtype=torch.bool, device=window.tensor.device)
+    for rows, cols in strips(sure, *found.shape):
+        box = Box(rows.start, rows.stop, cols.start, cols.stop).shift(spot.y, spot.x)
+        by = window.tensor[:, :, rows, cols] - ground.over(box, spot.group)
+        # Extremes of the channels, then of the images: a fraction of what |by| over both at once takes.
+        found[rows, cols] = ~(torch.maximum(by.amax(1).amax(0), -by.amin(1).amin(0)) <= allowed)
     return found.any(1), found.any(0)
+
+
+def _hull(rows: list[bool], cols: list[bool]) -> Box:
+    tall, wide = _extent(rows), _extent(cols)
+    return Box(tall.start, tall.stop, wide.start, wide.stop) if any(rows) else NOWHERE
 
 
 def _cropped(window: Window, rows: list[bool], cols: list[bool]) -> Window:
