@@ -94,7 +94,7 @@ def main(argv: list[str]) -> None:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks canvas", description=(__doc__ or "").split("\n\n")[1])
-    parser.add_argument("--arch", nargs="+", default=ARCHS, help="bagnet33 or torchvision names")
+    parser.add_argument("--arch", nargs="+", default=ARCHS, help="bagnet33, torchvision names, or timm:NAME")
     parser.add_argument("--border", nargs="+", type=int, default=[0, 128, 512], help="pixels")
     parser.add_argument("--conv", nargs="+", default=["same"], choices=CONVS.names())
     parser.add_argument("--mode", default="eval", choices=["eval", "train"])
@@ -120,7 +120,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def measure(arch: str, conv: str, border: int, options: argparse.Namespace) -> Row:
     torch.manual_seed(0)
     layout = getattr(torch, options.layout)
-    network = Classifier(trunk("equivariance" if arch == "bagnet33" else "torchvision", arch), conv, "max")
+    network = Classifier(trunk(*named(arch)), conv, "max")
     network.feature_map.background = BLACK  # what conv=unbounded continues
     network = network.to(options.device, memory_format=layout).train(options.mode == "train")
     scene = Scene(border, options, layout)
@@ -139,6 +139,12 @@ def measure(arch: str, conv: str, border: int, options: argparse.Namespace) -> R
         peak_mib(lambda: run(network, image), options.device),
         peak_mib(lambda: run(network, given()), options.device),
     )
+
+
+def named(arch: str) -> tuple[str, str]:
+    """Library and name: `timm:NAME`, or the name of ours or torchvision's."""
+    library, _, name = arch.rpartition(":")
+    return library or ("equivariance" if arch == "bagnet33" else "torchvision"), name
 
 
 class Scene:
@@ -243,11 +249,11 @@ def status() -> Iterator[tuple[str, int]]:
 def show(row: Row, header: bool) -> None:
     if header:
         print(
-            f"{'arch':14}{'conv':>6}{'border':>7}{'mode':>7}{'engine':>8}{'dense ms':>10} (n){'canvas ms':>11} (n)"
+            f"{'arch':20}{'conv':>10}{'border':>7}{'mode':>7}{'engine':>8}{'dense ms':>10} (n){'canvas ms':>11} (n)"
             f"{'ratio':>8}{'MACs':>8}{'err':>9}{'dense_err':>10}{'dense MiB':>11}{'canvas MiB':>11}"
         )
     print(
-        f"{row.arch:14}{row.conv:>6}{row.border:7}{row.mode:>7}{row.engine:>8}{row.dense_ms:10.1f}{row.dense_batch:4}"
+        f"{row.arch:20}{row.conv:>10}{row.border:7}{row.mode:>7}{row.engine:>8}{row.dense_ms:10.1f}{row.dense_batch:4}"
         f"{row.canvas_ms:11.2f}{row.canvas_batch:4}{row.ratio:8.2f}{row.mac_ratio:8.2f}{row.max_rel_err:9.1e}"
         f"{row.dense_rel_err:10.1e}{row.dense_mib:11.0f}{row.canvas_mib:11.0f}",
         flush=True,

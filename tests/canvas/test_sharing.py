@@ -111,3 +111,25 @@ def test_a_shared_window_counts_for_all_its_places_in_training():
     assert len(shared.windows) == 1
     assert len(apart.windows) == 2
     assert relative_error(shared.dense(), apart.dense()) < 1e-13
+
+
+def test_windows_that_an_edge_tells_apart_share_one_ground_while_their_gates_agree():
+    class Gated(nn.Module):
+        def __init__(self, sway):
+            super().__init__()
+            self.conv, self.sway = nn.Conv2d(3, 3, 5, padding=2), sway
+
+        def forward(self, x):
+            x = self.conv(x)
+            return x * torch.sigmoid(1 + self.sway * x.mean((2, 3), keepdim=True))
+
+    x, n = scene(9, n=2), 2
+    for sway, grounds in ((1e-18, n), (1.0, 2 * n)):
+        torch.manual_seed(0)
+        net = nn.Sequential(*(Gated(sway) for _ in range(5))).double().eval()
+        with torch.inference_mode():
+            y, wanted = net(x.canvas()), net(x.painted())
+        assert len(y.windows) == 2
+        assert len(y.ground.tensor) == grounds
+        assert len({y.ground.each[group] for group in range(2)}) == grounds // n
+        assert relative_error(y.dense(), wanted) < 1e-12
