@@ -28,7 +28,6 @@ UNLISTED = {
     "max": lambda x: x.max(),
     "var": lambda x: x.var(3),
     "norm": lambda x: x.norm(p=1, dim=(2, 3)),
-    "pixel_unshuffle": lambda x: F.pixel_unshuffle(x, 2),
     "scaled_dot_product_attention": lambda x: F.scaled_dot_product_attention(x, x, x),
     "flip": lambda x: x.flip(1, 2),
     "roll": lambda x: x.roll(3),

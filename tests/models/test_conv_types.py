@@ -12,8 +12,17 @@ from equivariance.models.trunk import trunk
 from tests.models.networks import disturb, network
 
 COLOUR = (0.25, -0.1, 0.2)
-ZOO = ["bagnet33", "resnet18", "squeezenet1_0", "mobilenet_v2", "densenet121", "googlenet"]
-SLOW_ZOO = ["convnext_tiny", "resnet34", "resnet50", "vgg11_bn", "inception_v3", "mobilenet_v3_small", "regnet_y_400mf"]
+ZOO = ["bagnet33", "resnet18", "squeezenet1_0", "mobilenet_v2", "googlenet"]
+SLOW_ZOO = [
+    "densenet121",
+    "convnext_tiny",
+    "resnet34",
+    "resnet50",
+    "vgg11_bn",
+    "inception_v3",
+    "mobilenet_v3_small",
+    "regnet_y_400mf",
+]
 
 
 def run(net, images, conv):
