@@ -20,11 +20,9 @@ demo: $(VENV)/.ready
 		data.pictures=16 optim=probe
 	$(BIN)/python -m sweeps quadrant
 
-# A worker a core and one more, as some tests wait for processes, each with one thread of torch (tests/conftest.py); a
-# worker that is done takes tests from another.
-WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
+# A worker a core, each with one thread of torch (tests/conftest.py); a worker that is done takes tests from another.
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal --durations 10
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations 10
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
