@@ -195,16 +195,17 @@ def test_config_files_of_ones_own_and_typos_in_them(lab):
 
 def test_the_readme_shows_files_that_are_tested_here(root):
     readme = (root / "README.md").read_text()
-    for name in ("shapes.py", "rims.py", "wobble.py"):
+    for name in ("nets.py", "shapes.py", "rims.py", "wobble.py"):
         code = (root / "examples" / name).read_text()
         assert len(code.splitlines()) <= 40
         assert name in readme
-    assert f"examples/rims.py:\n\n{''.join(f'    {line}'.rstrip() + chr(10) for line in code_of(root))}" in readme
+        if name != "wobble.py":
+            assert f"examples/{name}:\n\n{indented(code)}" in readme
 
 
-def code_of(root):
-    """The lines of the smallest, without its docstring."""
-    return (root / "examples" / "rims.py").read_text().split("\n\n", 1)[1].splitlines()
+def indented(code):
+    """A file's code as README shows it, without the docstring at its head."""
+    return "".join(f"    {line}".rstrip() + "\n" for line in code.split("\n\n", 1)[1].splitlines())
 
 
 def test_a_colleague_who_has_only_the_store_gets_the_general_table(lab, config, empty_store, capsys):
