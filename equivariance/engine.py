@@ -35,7 +35,7 @@ def choose(wish: str, model: Classifier, task: Quadrant) -> str:
         return "dense"  # images that lie at one place choose phases of their own
     try:
         with torch.no_grad():
-            pictures = torch.empty(PICTURES_AT_ONCE, 3, task.picture, task.picture, device="meta")
+            pictures = _pictures(PICTURES_AT_ONCE, model, task).to("meta")
             fewer = cost(model, task.both(pictures)).engine
     except (CanvasUnsupported, RuntimeError):  # of the latter, networks that look at numbers, of which meta has none
         return "dense"
@@ -49,10 +49,8 @@ def forward_seconds(model: Classifier, task: Quadrant, engine: str) -> float:
 
     The pictures are noise, since what a tolerance saves depends on the numbers. The first of two passes warms up.
     """
-    generator = torch.Generator().manual_seed(0)
-    count, device = min(TIMED, pictures_at_once(task, engine)), next(model.parameters()).device
-    pictures = torch.randn(count, 3, task.picture, task.picture, generator=generator)
-    pictures = pictures.to(device, memory_format=torch.channels_last)
+    count = min(TIMED, pictures_at_once(task, engine))
+    pictures = _pictures(count, model, task).to(memory_format=torch.channels_last)
 
     def once() -> float:
         start = time.perf_counter()
@@ -61,6 +59,13 @@ def forward_seconds(model: Classifier, task: Quadrant, engine: str) -> float:
 
     with torch.inference_mode():
         return min(once(), once())
+
+
+def _pictures(count: int, model: Classifier, task: Quadrant) -> Tensor:
+    """Noise of the type of the model's weights, beside them: [count, C, picture, picture]."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(count, len(task.background), task.picture, task.picture, generator=generator)
+    return noise.to(next(model.parameters()))
 
 
 def as_input(images: Canvas, engine: str) -> Tensor:

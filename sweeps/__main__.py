@@ -16,8 +16,9 @@ from sweeps.errors import UserError
 from sweeps.experiments import EXPERIMENTS
 from sweeps.registry import load
 from sweeps.terminal import abandon, clock
-from sweeps.tracking.mirror import Mirror, sync
+from sweeps.tracking.mirror import Mirror
 from sweeps.tracking.store import failures
+from sweeps.tracking.sync import sync
 
 # Words in the place of an experiment's name.
 COMMANDS = ("sync", "ui")

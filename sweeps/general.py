@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sweeps import intervals, tables
+from sweeps import tables
 from sweeps.experiments import EXPERIMENTS
 from sweeps.registry import resolved
 
@@ -38,29 +38,18 @@ class General:
 
     def table(self, frame: pandas.DataFrame) -> pandas.DataFrame:
         """A row a cell: what varies, n, then for each metric <metric>_mean, _std, _low, _high, in its own units."""
-        import pandas as pd
-
         metrics = [m for m in self.metrics if f"metrics.{m}" in frame] or [
             c.removeprefix("metrics.") for c in frame.columns if c.startswith("metrics.") and c != "metrics.n"
         ]
-        settings, cells = tables.groups(frame.assign(**{"params.of": self.TITLE}), ["of"])
-        rows = []
-        for key, seeds in cells:
-            row: dict[str, Any] = dict(zip(["of", *settings], key, strict=True)) | {"n": len(seeds)}
-            for metric in metrics:
-                values = seeds[f"metrics.{metric}"].dropna()
-                low, high = intervals.of_values(values.to_list())
-                row |= {f"{metric}_mean": values.mean(), f"{metric}_std": values.std()}
-                row |= {f"{metric}_low": low, f"{metric}_high": high}
-            rows.append(row)
-        return pd.DataFrame(rows).drop(columns="of").sort_values(settings or ["n"], ignore_index=True)
+        found = tables.summaries(frame.assign(**{"params.of": self.TITLE}), ["of"], metrics).drop(columns="of")
+        return found.sort_values(_columns(found)[0] or ["n"], ignore_index=True)
 
     def shown(self, table: pandas.DataFrame) -> pandas.DataFrame:
         """The table for people."""
         settings, metrics = _columns(table)
         said = table[settings].copy()
         for metric in metrics:
-            said[metric] = [_said(row, metric) for row in table.to_dict("records")]
+            said[metric] = [tables.summary(row, metric, ".4g") for row in table.to_dict("records")]
         return said.set_index(settings) if settings else said
 
     def figure(self, table: pandas.DataFrame, runs: Any) -> Figure:
@@ -91,13 +80,6 @@ def _columns(table: pandas.DataFrame) -> tuple[list[str], list[str]]:
     names = list(table.columns)
     metrics = [c.removesuffix("_mean") for c in names[names.index("n") + 1 :] if c.endswith("_mean")]
     return names[: names.index("n")], metrics
-
-
-def _said(row: dict[Any, Any], metric: str) -> str:
-    mean, deviation = row[f"{metric}_mean"], row[f"{metric}_std"]
-    spread = f" ± {deviation:.3g}" if deviation == deviation else ""
-    between = f" [{row[f'{metric}_low']:.4g}, {row[f'{metric}_high']:.4g}]" if spread else ""
-    return f"{mean:.4g}{spread}{between} ({row['n']:.0f})"
 
 
 def _is_number(value: object) -> bool:

@@ -71,7 +71,7 @@ def of_seeds(values: list[float]) -> tuple[float, float, str]:
 
 
 def of_values(values: list[float]) -> tuple[float, float]:
-    """Student's interval of the mean of any quantity over seeds; the value itself where there is but one.
+    """Student's interval of the mean of any quantity over seeds; NaN where there is but one, which has none.
 
     Args:
         values: one a seed, in any unit.
@@ -79,9 +79,9 @@ def of_values(values: list[float]) -> tuple[float, float]:
     import numpy as np
     from scipy import stats
 
-    mean = float(np.mean(values)) if values else float("nan")
     if len(values) < 2:
-        return mean, mean
+        return float("nan"), float("nan")
+    mean = float(np.mean(values))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
     return mean - half, mean + half
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweeps import intervals
@@ -66,6 +67,42 @@ def groups(frame: pandas.DataFrame, axes: list[str]) -> tuple[list[str], list[tu
     grouped = named.fillna(dict.fromkeys(settings, "-")).groupby([*axes, *settings], sort=False)
     found = [(key if isinstance(key, tuple) else (key,), runs.drop_duplicates("params.seed")) for key, runs in grouped]
     return settings, found
+
+
+def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Sequence[str], scale: float = 1.0) -> pandas.DataFrame:
+    """A row a cell: axes, what else differs, n, then for each metric <metric>_mean, _std, _low, _high over seeds.
+
+    Args:
+        frame: as in `cells`.
+        axes: params that span the table.
+        metrics: of any unit.
+        scale: that they are multiplied by.
+    """
+    import pandas as pd
+
+    settings, found = groups(frame, axes)
+    rows = []
+    for key, seeds in found:
+        row: dict[str, Any] = dict(zip([*axes, *settings], key, strict=True)) | {"n": len(seeds)}
+        for metric in metrics:
+            values = scale * seeds[f"metrics.{metric}"].dropna()
+            low, high = intervals.of_values(values.to_list())
+            row |= {f"{metric}_mean": values.mean(), f"{metric}_std": values.std()}
+            row |= {f"{metric}_low": low, f"{metric}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def summary(row: dict[Any, Any], metric: str, form: str) -> str:
+    """A cell of `summaries` for people: mean ± deviation [interval] (seeds); of one seed the mean alone.
+
+    Args:
+        row: of a table of `summaries`.
+        metric: its name.
+        form: of a number, as for `format`.
+    """
+    mean, deviation, low, high = (format(row[f"{metric}_{part}"], form) for part in ("mean", "std", "low", "high"))
+    return f"{mean} ± {deviation} [{low}, {high}] ({row['n']:.0f})" if row["n"] > 1 else f"{mean} (1)"
 
 
 def said(row: dict[Any, Any], name: str, interval: str = "") -> str:

@@ -195,3 +195,18 @@ def test_a_network_without_a_pool_over_space_is_refused():
     flat = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(4 * 256 * 256, 2))
     with pytest.raises(UserError, match="no map is pooled over all of space"):
         equivariance.position_accuracy(flat, PICTURES)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_pictures_of_any_channels_and_type_are_measured_and_the_model_is_left_as_it_is(channels, dtype):
+    layers = [nn.Conv2d(channels, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten()]
+    net = nn.Sequential(*layers).train()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    pictures = torch.rand(12, channels, 16, 16, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    found = equivariance.position_accuracy(net, pictures)
+    assert (found.n, found.certified) == (12, False)
+    assert equivariance.leak_distance(net, pictures, resolution=1).bound is not None
+    assert net.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    assert net[0].weight.dtype == torch.float32

@@ -5,7 +5,7 @@ A config is composed by Hydra from `conf/`; `validate` turns it into the `Run` t
 """
 
 from equivariance.config.base import Choice, Section
-from equivariance.config.parts import AnyArch, Arch, Conv, Init, Probe, PythonArch, Sgd, Tracking
+from equivariance.config.parts import AnyArch, Arch, Conv, Init, Probe, PythonArch, Scratch, Sgd, Tracking
 from equivariance.config.run import Run, scientific, validate
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Probe",
     "PythonArch",
     "Run",
+    "Scratch",
     "Section",
     "Sgd",
     "Tracking",

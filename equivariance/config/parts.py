@@ -52,6 +52,12 @@ class Init(Section):
         return self.name != "scratch" and self.batchnorm == "frozen"
 
 
+class Scratch(Init):
+    """Random weights, all of them trained."""
+
+    name: Literal["scratch"]
+
+
 def _registered(name: str) -> str:
     if name not in CONVS.names():
         raise PydanticCustomError("choice", "no such type", {"allowed": CONVS.names()})

@@ -64,9 +64,10 @@ def position_accuracy(
     which the head would know by heart; nor as a proof of blindness, which `certified_border` gives.
 
     Args:
-        model: maps images [N, C, H, W] to anything, through a feature map that is pooled globally; in eval mode it is
-            left. Of `with_conv`, too.
-        pictures: float [n, C, side, side], n of 4 or more, normalised; the canvas around them is 0.
+        model: maps images [N, C, H, W] to anything, through a feature map that is pooled globally; left as it is. Of
+            `with_conv`, too.
+        pictures: float [n, C, side, side], n of 4 or more, normalised; the canvas around them is 0. Taken to the
+            model's type and device.
         border: pixels of empty canvas on each side.
         canvas: pixels a side without the border; None: the places are 64 pixels apart, or as many times 64 as fit them.
         pooling: `max` or `avg`, of the feature map.
@@ -80,7 +81,7 @@ def position_accuracy(
     >>> found.accuracy, found.n, found.certified
     (0.5, 12, True)
     """
-    task = _task(pictures, canvas).at(border)
+    task, pictures = _task(pictures, canvas).at(border), _as_weights(pictures, model)
     network, edgeless, phaseless = structural(model)
     with evaluating(model), torch.no_grad():
         test = len(pictures) - len(pictures) // 2
@@ -119,7 +120,7 @@ def leak_distance(
     >>> leak_distance(with_conv(resnet18(), "unbounded"), torch.rand(8, 3, 32, 32))
     LeakDistance(pixels=0, not_decodable=0, bound=0)
     """
-    task = _task(pictures, canvas)
+    task, pictures = _task(pictures, canvas), _as_weights(pictures, model)
     network, edgeless, phaseless = structural(model)
     with evaluating(model), torch.no_grad():
         channels = pictures.shape[1]
@@ -146,6 +147,12 @@ def _task(pictures: Tensor, canvas: int | None) -> Quadrant:
     return Quadrant(side, canvas or side + -(-side // APART) * APART, 0, (0.0,) * pictures.shape[1])
 
 
+def _as_weights(pictures: Tensor, model: nn.Module) -> Tensor:
+    """Pictures of the type of a model's weights, beside them."""
+    weights = next((p for p in model.parameters() if p.is_floating_point()), pictures)
+    return pictures.to(weights)
+
+
 def _classifier(model: nn.Module, pictures: Tensor, pooling: str) -> Classifier:
     """The model's trunk with a fresh head for two places."""
     given = model if isinstance(model, FeatureMap) else FeatureMap(model, "same")
@@ -155,7 +162,8 @@ def _classifier(model: nn.Module, pictures: Tensor, pooling: str) -> Classifier:
     trunk.channels = trunk(blank).shape[1]
     found = Classifier(trunk, given.conv, pooling, sampling=given.sampling)
     found.feature_map.background = (0.0,) * pictures.shape[1]
-    return found.to(pictures.device, pictures.dtype).eval()
+    found.head.to(pictures)
+    return found.eval()
 
 
 def _decoded(classifier: Classifier, task: Quadrant, pictures: Tensor) -> Decoding:

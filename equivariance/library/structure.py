@@ -69,7 +69,7 @@ def certified_border(model: nn.Module, picture: int = 56, canvas: int = 120, cha
     (433, 0)
     """
     network, edgeless, phaseless = structural(model)
-    task = Quadrant(picture, canvas, 0, (0.0, 0.0, 0.0))
+    task = Quadrant(picture, canvas, 0, (0.0,) * channels)
     with evaluating(model):
         return theory.smallest_certified_border(
             network, task, edgeless=edgeless, channels=channels, phaseless=phaseless

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from equivariance.boundary import STRIDED, Sampling
 from equivariance.errors import UserError
 from equivariance.models.classifier import Classifier, FeatureMap
 from equivariance.models.trunk import Trunk, trunk
@@ -19,8 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["Classifier", "FeatureMap", "build", "check_checkpoint", "hollow", "train_mode"]
 
 
-def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classifier:
-    """A two-class network.
+def build(
+    arch: Arch,
+    init: Init,
+    conv: str,
+    pooling: str,
+    seed: int,
+    classes: int = 2,
+    sampling: Sampling = STRIDED,
+) -> Classifier:
+    """A classifier.
 
     Args:
         arch: library, name and, for the released protocol, the size of the first max pooling.
@@ -28,6 +37,8 @@ def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classif
         conv: how the network meets the boundary, a convolution type.
         pooling: `max`, `avg`, or `released`: what the authors' code does (max for ResNets, else average).
         seed: int, of the random weights; the head's too.
+        classes: width of the head.
+        sampling: how strided layers sample.
     Returns: The classifier, on the CPU, in train mode.
     Raises: UserError: unknown network, or weights that cannot be had or do not fit.
     Source: Kayhan & van Gemert 2020, section 3.1.
@@ -42,7 +53,7 @@ def build(arch: Arch, init: Init, conv: str, pooling: str, seed: int) -> Classif
     if pooling == "released":
         pooling = "max" if arch.name.startswith("resnet") else "avg"
     torch.manual_seed(seed)  # the head is the same however many numbers the trunk drew
-    classifier = Classifier(body, conv, pooling)
+    classifier = Classifier(body, conv, pooling, classes, sampling)
     body.requires_grad_(init.name == "scratch")
     return classifier
 

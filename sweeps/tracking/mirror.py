@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.claim import free
 from sweeps.plain import plain
-from sweeps.records import CLAIM, RESULT, Record, finished
+from sweeps.records import CLAIM, Record
+from sweeps.terminal import complain
 from sweeps.tracking import entities
 from sweeps.tracking.entities import NAME, TAG
 from sweeps.tracking.mark import FILE, Mark
@@ -119,8 +120,26 @@ class Mirror:
         return [e.name for e in self._store.client.search_experiments()]
 
     def read(self, experiment: str) -> pandas.DataFrame:
-        """The finished runs of an experiment, see `reading.frame`."""
-        return self._store.read(experiment)
+        """The finished runs of an experiment, see `reading.frame`.
+
+        Those of which the store has no result, as of an earlier version, are logged anew where their directory is here;
+        how many are left out is said.
+        """
+        frame, bare = self._store.read(experiment)
+        if sum(map(self._again, bare)):
+            frame, bare = self._store.read(experiment)
+        if bare:
+            complain(f"left out: {len(bare)} runs of which {self.uri} has no result")
+        return frame
+
+    def _again(self, run: Run) -> bool:
+        """Logs a run anew; False: its directory is elsewhere."""
+        record = Record(Path(run.data.tags.get("record", "")))
+        result = record.result()
+        if result is not None:
+            self.drop([run])
+            self.log(record, result, result.get("sweep"), trust=False)
+        return result is not None
 
     def artifact(self, run: str, name: str) -> bytes | None:
         """An artifact of a run; None: it has none of that name."""
@@ -201,31 +220,6 @@ class Mirror:
         with Mark(record, self._store).claim():
             if free(record.path / CLAIM) and self._store.status(run.info.run_id) == "RUNNING":
                 client.set_terminated(run.info.run_id, "KILLED")
-
-
-def sync(runs: Path, mirror: Mirror, experiment: str = "*") -> tuple[int, int]:
-    """Makes the store show each finished run directory exactly once, as it is now, and nothing as RUNNING that is not.
-
-    Runs whose directory is elsewhere or gone stay as they are; those whose result counts no more go.
-
-    Args:
-        runs: folder of the run directories.
-        mirror: the store.
-        experiment: name of one experiment; `*` for all.
-    Returns: (logged now, finished in all).
-    Raises: Exception: whatever MLflow raises where the store cannot be reached.
-    """
-    logged = total = 0
-    for folder in sorted(p for p in runs.glob(experiment) if p.is_dir() and not p.name.startswith(".")):
-        mirror.prepare(folder.name)
-        images = mirror.images(folder.name)
-        for record, result in finished(runs, folder.name):
-            total += 1
-            logged += mirror.renew(record, result, images.pop(record.identity, []))
-        for identity, left in images.items():
-            if (folder / identity / RESULT).exists():  # torn, or not finite
-                mirror.drop(left)
-    return logged, total
 
 
 def _milliseconds(seconds: float) -> int:

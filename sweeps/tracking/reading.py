@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -19,38 +18,42 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-def frame(runs: list[Run], client: MlflowClient) -> pandas.DataFrame:
-    """A row a run: run_id, tags.*, params.* and metrics.* of its result, `right`, `implied`.
+def frame(runs: list[Run], client: MlflowClient) -> tuple[pandas.DataFrame, list[Run]]:
+    """A row a run: run_id, tags.*, params.* and metrics.* of its result, `right`, `implied`; and the runs without one.
 
-    Of several images of one run the one that ended last counts; one whose result is not there is left out.
+    Of several images of one run the one that ended last counts.
 
     Args:
         runs: finished.
         client: of their store.
+    Raises: Exception: whatever MLflow raises where the store cannot be reached.
     """
     import pandas as pd
 
     newest = {run.data.tags["identity"]: run for run in sorted(runs, key=lambda run: run.info.end_time)}
-    rows = [_row(run, file(run, RESULT, client)) for run in track(newest.values(), len(newest), "reading runs")]
-    return pd.DataFrame([row for row in rows if row])
+    found = [(run, _row(run, file(run, RESULT, client))) for run in track(newest.values(), len(newest), "reading runs")]
+    return pd.DataFrame([row for _, row in found if row]), [run for run, row in found if not row]
 
 
 def file(run: Run, name: str, client: MlflowClient) -> bytes | None:
-    """An artifact of a run; None: it has none of that name."""
+    """An artifact of a run; None: it has none of that name.
+
+    Raises: Exception: whatever MLflow raises where the store cannot be reached.
+    """
+    from mlflow.exceptions import MlflowException
+
     place = urlsplit(run.info.artifact_uri)
     try:
         if place.scheme in ("", "file"):  # at once: the client would copy it
             return (Path(unquote(place.path)) / name).read_bytes()
         with TemporaryDirectory() as folder:
             return Path(client.download_artifacts(run.info.run_id, name, folder)).read_bytes()
-    except _missing():
+    except FileNotFoundError:
         return None
-
-
-def _missing() -> tuple[type[Exception], ...]:
-    from mlflow.exceptions import MlflowException
-
-    return OSError, MlflowException
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
 
 
 def _row(run: Run, content: bytes | None) -> dict[str, Any]:
@@ -68,6 +71,3 @@ def _row(run: Run, content: bytes | None) -> dict[str, Any]:
         "right": result.get("right"),
         "implied": result.get("implied"),
     }
-
-
-Files = Callable[[str, str], bytes | None]

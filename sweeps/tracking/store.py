@@ -144,8 +144,8 @@ class Store:
             found += page
         return found
 
-    def read(self, experiment: str) -> pandas.DataFrame:
-        """The finished runs of an experiment, see `reading.frame`."""
+    def read(self, experiment: str) -> tuple[pandas.DataFrame, list[Run]]:
+        """The finished runs of an experiment, and those without a result, see `reading.frame`."""
         found = self.runs(experiment, "attributes.status = 'FINISHED'")
         return reading.frame([run for run in found if "identity" in run.data.tags], self.client)
 

@@ -5,7 +5,7 @@ import torch
 
 from equivariance.errors import UserError
 from equivariance.experiments import compute
-from equivariance.experiments.shift.objects import Canvas, load
+from equivariance.experiments.shift.objects import Backdrop, load
 
 TINY = ("experiment=shift", "device=cpu", "data.train=60", "data.validation=10", "data.test=24", "optim.epochs=1")
 FAST = (*TINY, "experiment.draws=2", "experiment.reach=6", "experiment.canvas=32", "optim.lr=0.02")
@@ -25,11 +25,11 @@ def test_no_image_is_in_two_splits_and_the_seed_chooses(config):
 
 def test_objects_lie_in_the_middle_and_move_by_whole_pixels(config):
     run = config(*TINY)
-    canvas, split = Canvas.of(run), load(run.data)["test"]
+    backdrop, split = Backdrop.of(run), load(run.data)["test"]
     moved = torch.tensor([[0, 0], [5, -3]])
-    still, gone = canvas.images(split.pixels[:1].expand(2, -1, -1, -1), moved)
+    still, gone = backdrop.images(split.pixels[:1].expand(2, -1, -1, -1), moved)
     assert torch.equal(gone, still.roll((5, -3), (1, 2)))
-    empty = torch.tensor(canvas.colour)[:, None, None]
+    empty = torch.tensor(backdrop.colour)[:, None, None]
     assert torch.equal(still[:, :16], empty.expand(3, 16, 48))
     assert not torch.equal(still[:, 16:32, 16:32], empty.expand(3, 16, 16))
 
@@ -40,7 +40,7 @@ def test_variants_of_a_seed_see_the_same_pictures_and_places(config, monkeypatch
 
     asked = []
 
-    def seen(model, canvas, test, moved, rolled, device):
+    def seen(model, backdrop, test, moved, rolled, device):
         asked[-1].append((moved.clone(), rolled))
         return torch.eye(10)[test.labels]
 

@@ -67,7 +67,8 @@ def test_people_read_none_where_nothing_is_decodable_and_who_says_so(runs, capsy
 
 
 def test_the_figure_has_a_panel_an_architecture_with_the_bound_as_a_mark(runs):
-    from sweeps.tracking.mirror import Mirror, sync
+    from sweeps.tracking.mirror import Mirror
+    from sweeps.tracking.sync import sync
 
     sync(runs / "runs", Mirror(None), "leak_distance")
     table = leak_distance.table(Mirror(None).read("leak_distance"))

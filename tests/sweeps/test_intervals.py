@@ -1,5 +1,7 @@
 """The one interval: its coverage by simulation, what it does at 50 and 100 %, and what runs record for it."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -153,3 +155,11 @@ class TestDistance:
 
     def test_one_seed_speaks_of_pictures_alone(self):
         assert of_distances([8], [self.told(32, 5, 0)])[1] == intervals.PICTURES
+
+
+def test_one_value_of_any_quantity_has_no_interval():
+    assert all(math.isnan(end) for end in intervals.of_values([0.5]))
+    assert all(math.isnan(end) for end in intervals.of_values([]))
+    low, high = intervals.of_values([1.0, 3.0])
+    assert (low + high) / 2 == pytest.approx(2.0)
+    assert high - low == pytest.approx(2 * 12.706, rel=1e-3)  # Student's t with one degree of freedom

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from sweeps.tracking.mirror import Mirror, sync
+from sweeps.tracking.mirror import Mirror
+from sweeps.tracking.sync import sync
 from tests.sweeps.images import expected, ids, shown
 from tests.sweeps.runs import finished_run
 

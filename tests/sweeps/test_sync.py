@@ -10,7 +10,8 @@ import pytest
 from mlflow import MlflowClient
 
 from sweeps.records import Record
-from sweeps.tracking.mirror import Mirror, sync
+from sweeps.tracking.mirror import Mirror
+from sweeps.tracking.sync import sync
 from tests.sweeps.dying import killed
 from tests.sweeps.images import expected, ids, shown
 from tests.sweeps.runs import finished_run

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -238,3 +240,39 @@ def test_runs_are_read_page_by_page():
     mirror._store.client = Pages()
     mirror._store._experiments["quadrant"] = "1"
     assert mirror._store.runs("quadrant", "") == [0, 1, 2, 3, 4, 5]
+
+
+def artifact(run):
+    return Path(run.info.artifact_uri.removeprefix("file://")) / "result.json"
+
+
+def test_runs_of_an_earlier_version_are_logged_anew_where_their_directory_is(mirror, workdir):
+    record, result = finished_run(workdir / "runs")
+    mirror.log(record, result, None)
+    ((run,),) = mirror.images("quadrant").values()
+    artifact(run).unlink()
+    assert list(Mirror(None).read("quadrant")["metrics.accuracy"]) == [0.75]
+    assert len(Mirror(None).images("quadrant")[record.identity]) == 1
+
+
+def test_runs_without_a_result_anywhere_are_left_out_and_counted(mirror, workdir, capsys):
+    for border in (0, 16):
+        mirror.log(*finished_run(workdir / "runs", border=border), None)
+    bare = next(run for (run,) in mirror.images("quadrant").values() if run.data.params["border"] == "16")
+    artifact(bare).write_text("torn")
+    shutil.rmtree(bare.data.tags["record"])
+    assert list(mirror.read("quadrant")["params.border"]) == [0]
+    assert capsys.readouterr().err.startswith("left out: 1 runs of which sqlite:///")
+
+
+def test_a_store_that_dies_while_it_is_read_is_no_run_without_a_result(mirror, workdir, monkeypatch):
+    from mlflow.exceptions import MlflowException
+
+    def died(*arguments):
+        raise MlflowException("connection refused")
+
+    mirror.log(*finished_run(workdir / "runs"), None)
+    monkeypatch.setattr("sweeps.tracking.reading.urlsplit", lambda uri: urlsplit("mlflow-artifacts:/x"))
+    monkeypatch.setattr(mirror._store.client, "download_artifacts", died)
+    with pytest.raises(MlflowException, match="connection refused"):
+        mirror.read("quadrant")

@@ -22,12 +22,6 @@ class OwnData(Section):
     name: str
 
 
-class Scratch(Init):
-    """Random weights, all of them trained."""
-
-    name: Literal["scratch"]
-
-
 class Fixed(Init):
     """Weights that the experiment sets."""
 

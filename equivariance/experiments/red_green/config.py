@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from equivariance.config import Choice, Section
+from equivariance.config import Choice, Scratch, Section
 from equivariance.config.base import Batch, Decay, Epochs, Patience, Rate, Seed, Share
 from equivariance.config.run import Named
-from equivariance.experiments.controlled.config import ControlledRun, OwnData, Scratch
+from equivariance.experiments.controlled.config import ControlledRun, OwnData
 
 Images = Annotated[int, Field(ge=2, le=4000)]  # of a split; the generator knows 23 680 different ones
 

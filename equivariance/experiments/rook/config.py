@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from equivariance.config import Choice, Section
+from equivariance.config import Choice, Scratch, Section
 from equivariance.config.base import Batch, Epochs, Rate, Share
 from equivariance.config.run import Named
-from equivariance.experiments.controlled.config import ControlledRun, OwnData, Scratch
+from equivariance.experiments.controlled.config import ControlledRun, OwnData
 
 
 class Rook(Named):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from equivariance.experiments.looks import CONV_COLOURS, ordered
-from sweeps import intervals, tables
+from sweeps import tables
 
 if TYPE_CHECKING:
     import pandas
@@ -26,29 +26,26 @@ PUBLISHED = {
     ("resnet18", "full", "strided"): 88.38,
     ("resnet18", "same", "blur"): 88.32,
     ("resnet18", "full", "blur"): 90.03,
+    ("resnet34", "same", "strided"): 87.62,
+    ("resnet34", "full", "strided"): 90.12,
+    ("resnet34", "same", "blur"): 89.21,
+    ("resnet34", "full", "blur"): 91.53,
     ("resnet50", "same", "strided"): 90.21,
     ("resnet50", "full", "strided"): 91.36,
     ("resnet50", "same", "blur"): 91.68,
     ("resnet50", "full", "blur"): 92.75,
+    ("resnet101", "same", "strided"): 90.76,
+    ("resnet101", "full", "strided"): 91.71,
+    ("resnet101", "same", "blur"): 92.36,
+    ("resnet101", "full", "blur"): 92.86,
 }
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a variant, in percent: AXES, what else differs, n, then <metric>_mean, _std, _low, _high; published."""
-    import pandas as pd
-
-    settings, cells = tables.groups(frame, AXES)
-    rows = []
-    for key, seeds in cells:
-        row = dict(zip([*AXES, *settings], key, strict=True)) | {"n": len(seeds)}
-        for metric in NEEDS:
-            values = (100 * seeds[f"metrics.{metric}"]).to_list()
-            low, high = intervals.of_values(values)
-            deviation = pd.Series(values).std()
-            row |= {f"{metric}_mean": sum(values) / len(values), f"{metric}_std": deviation}
-            row |= {f"{metric}_low": max(0.0, low), f"{metric}_high": min(100.0, high)}
-        rows.append(row | {"published": PUBLISHED.get(key[:3])})
-    found = pd.DataFrame(rows)
+    found = tables.summaries(frame, AXES, NEEDS, 100.0)
+    found["published"] = [PUBLISHED.get(key) for key in found[AXES].itertuples(index=False, name=None)]
+    found["published"] = found["published"].astype(float)
     order = found["conv"].map(ordered) * len(SAMPLINGS) + found["downsample"].map(SAMPLINGS.index)
     return found.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 
@@ -59,7 +56,7 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     said = table[keys].copy()
     for metric in NEEDS:
         rows = table.to_dict("records")
-        said[metric.replace("_", " ")] = [tables.said({**r, "over": ""}, metric, f"{metric}_") for r in rows]
+        said[metric.replace("_", " ")] = [tables.summary(row, metric, ".1f") for row in rows]
     if table["published"].notna().any():
         said["consistency, published"] = table["published"].map(lambda p: "" if p != p else f"{p:g}")
     return said.set_index(keys)

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from equivariance.config import AnyArch, Choice, Run, Section
+from equivariance.config import AnyArch, Choice, Run, Scratch, Section
 from equivariance.config.base import Batch, Decay, Epochs, Rate, Seed, Share
 from equivariance.config.run import Named
-from equivariance.experiments.controlled.config import Scratch
 
 Images = Annotated[int, Field(ge=10, le=50_000)]  # of a split
 

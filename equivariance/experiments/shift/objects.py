@@ -82,8 +82,8 @@ def _resized(pixels: Tensor, side: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Canvas:
-    """Objects on an empty canvas.
+class Backdrop:
+    """The empty image on which objects lie.
 
     Args:
         side: pixels a side.
@@ -98,14 +98,14 @@ class Canvas:
     background: str
 
     @classmethod
-    def of(cls, config: ShiftRun) -> Canvas:
-        """The canvas of a run."""
+    def of(cls, config: ShiftRun) -> Backdrop:
+        """That of a run."""
         mean, std = (torch.tensor(values)[:, None, None] for values in (config.arch.mean, config.arch.std))
         return cls(config.experiment.canvas, mean, std, config.experiment.background)
 
     @property
     def colour(self) -> tuple[float, ...]:
-        """The canvas's own, normalised, of each channel."""
+        """Its colour, normalised, of each channel."""
         empty = torch.zeros_like(self.mean) if self.background == "mean" else -self.mean / self.std
         return tuple(empty.flatten().tolist())
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from equivariance.boundary import Sampling
 from equivariance.decoding import digits
 from equivariance.experiments.result import Result
-from equivariance.experiments.shift.objects import Canvas, Split, load
+from equivariance.experiments.shift.objects import Backdrop, Split, load
 from equivariance.models import Classifier, build
 from equivariance.stopping import Cosine
 from equivariance.train import Examples, Recipe, Report, fit, score, shuffled, unheard
@@ -39,13 +39,13 @@ def run(config: ShiftRun, device: torch.device, report: Report = unheard) -> Res
         `circular`, as `consistency`, of centred images rolled around; all in [0, 1].
     Raises: UserError: images that cannot be had. NotFinite: training diverges.
     """
-    splits, canvas = load(config.data), Canvas.of(config)
-    model = _model(config, canvas, device, int(splits["train"].labels.max()) + 1)
+    splits, backdrop = load(config.data), Backdrop.of(config)
+    model = _model(config, backdrop, device, int(splits["train"].labels.max()) + 1)
     middle = torch.zeros(1, 2, dtype=torch.int64)
 
     def examples(split: Split) -> Examples:
         def inputs(chosen: Tensor) -> Tensor:
-            return canvas.images(split.pixels[chosen], middle.expand(len(chosen), 2)).to(device)
+            return backdrop.images(split.pixels[chosen], middle.expand(len(chosen), 2)).to(device)
 
         return Examples(split.labels.to(device), lambda chosen: inputs(chosen.cpu()))
 
@@ -54,19 +54,17 @@ def run(config: ShiftRun, device: torch.device, report: Report = unheard) -> Res
     test = splits["test"]
 
     def predicted(moved: Tensor, rolled: Tensor | None = None) -> Tensor:
-        return _predicted(model, canvas, test, moved, rolled, device)
+        return _predicted(model, backdrop, test, moved, rolled, device)
 
     metrics, right = _measured(config, predicted, test)
     weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     return Result(metrics, history, weights, {"engine": "dense"}, right={"accuracy": digits([right])})
 
 
-def _model(config: ShiftRun, canvas: Canvas, device: torch.device, classes: int) -> Classifier:
-    body = build(config.arch, config.init, config.conv.rule, "avg", config.seed)
+def _model(config: ShiftRun, backdrop: Backdrop, device: torch.device, classes: int) -> Classifier:
     sampling = Sampling(config.downsample.name, config.downsample.size)
-    torch.manual_seed(config.seed)
-    model = Classifier(body.trunk, config.conv.rule, "avg", classes, sampling)  # type: ignore[arg-type]
-    model.feature_map.background = canvas.colour
+    model = build(config.arch, config.init, config.conv.rule, "avg", config.seed, classes, sampling)
+    model.feature_map.background = backdrop.colour
     return model.to(device)
 
 
@@ -81,13 +79,13 @@ def _recipe(config: ShiftRun, model: Classifier) -> Recipe:
 
 
 def _predicted(
-    model: Classifier, canvas: Canvas, test: Split, moved: Tensor, rolled: Tensor | None, device: torch.device
+    model: Classifier, backdrop: Backdrop, test: Split, moved: Tensor, rolled: Tensor | None, device: torch.device
 ) -> Tensor:
     """Class scores [n, classes] of test objects moved by [n, 2], and then the images rolled around by [n, 2]."""
     found = []
     with torch.inference_mode():
         for chosen in torch.arange(len(test.labels)).split(BATCH):
-            images = canvas.images(test.pixels[chosen], moved[chosen])
+            images = backdrop.images(test.pixels[chosen], moved[chosen])
             if rolled is not None:
                 turned = zip(images, rolled[chosen].tolist(), strict=True)
                 images = torch.stack([image.roll(tuple(by), (1, 2)) for image, by in turned])
