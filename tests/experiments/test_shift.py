@@ -52,6 +52,23 @@ def test_variants_of_a_seed_see_the_same_pictures_and_places(config, monkeypatch
         assert torch.equal(one, other)
 
 
+def test_rolled_images_are_not_those_of_moved_objects(config, monkeypatch):
+    """Else the circular shifts would measure what the others do: many objects must be cut by the edge."""
+    from equivariance.experiments.shift import run as module
+
+    turns = []
+
+    def seen(model, backdrop, test, moved, rolled, device):
+        turns.extend([] if rolled is None else rolled.tolist())
+        return torch.eye(10)[test.labels]
+
+    monkeypatch.setattr(module, "_predicted", seen)
+    compute.run(config(*FAST))
+    cut = [any(8 < along < 24 for along in turn) for turn in turns]  # an object of 16 in the middle of 32 pixels
+    assert len(turns) == 2 * 2 * 24
+    assert sum(cut) > len(cut) / 2
+
+
 def test_unbounded_depends_on_the_phase_alone(config, monkeypatch):
     """Shifts by multiples of the total stride change nothing, before and after training."""
     from equivariance.experiments.shift import run as module

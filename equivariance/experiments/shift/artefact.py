@@ -78,7 +78,13 @@ def figure(table: pandas.DataFrame, runs: Runs | None = None) -> Figure:
             mean = rows.loc[here, f"{metric}_mean"]
             around = [mean - rows.loc[here, f"{metric}_low"], rows.loc[here, f"{metric}_high"] - mean]
             axis.errorbar(x, mean, around, fmt="o", capsize=3, color=CONV_COLOURS.get(conv, "#666666"), label=conv)
-        axis.set(title=metric, xticks=range(len(present)), xticklabels=present, xlim=(-0.5, len(present) - 0.5))
+        axis.set(
+            title=metric,
+            xticks=range(len(present)),
+            xticklabels=present,
+            xlim=(-0.5, len(present) - 0.5),
+            ylim=(0, 103),
+        )
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("% of test objects, 95 % over seeds")
     axes[1].legend(frameon=False, title="boundary")

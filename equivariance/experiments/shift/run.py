@@ -36,7 +36,7 @@ def run(config: ShiftRun, device: torch.device, report: Report = unheard) -> Res
     Returns: `accuracy` of centred test objects; `accuracy_moved`, of those moved at random; `consistency`, the share of
         pairs of places of one object at which the prediction is the same; `one_pixel`, that of the middle and a random
         neighbour; `one_pixel_worst`, the share of objects whose prediction none of the eight neighbours changes;
-        `circular`, as `consistency`, of centred images rolled around; all in [0, 1].
+        `circular`, as `consistency`, of images rolled around by up to all of their side; all in [0, 1].
     Raises: UserError: images that cannot be had. NotFinite: training diverges.
     """
     splits, backdrop = load(config.data), Backdrop.of(config)
@@ -96,7 +96,7 @@ def _predicted(
 def _measured(config: ShiftRun, predicted: Callable[..., Tensor], test: Split) -> tuple[dict[str, float], Tensor]:
     experiment, count = config.experiment, len(test.labels)
     # Of the seed alone, so that all variants of a seed are asked about the same places.
-    places = torch.Generator().manual_seed(config.seed)
+    places, rolls = (torch.Generator().manual_seed(config.seed) for _ in range(2))
     middle = torch.zeros(count, 2, dtype=torch.int64)
     centred = predicted(middle)
     scored, classes = score(centred, test.labels), centred.argmax(1)
@@ -107,7 +107,10 @@ def _measured(config: ShiftRun, predicted: Callable[..., Tensor], test: Split) -
         first, second = predicted(one).argmax(1), predicted(other).argmax(1)
         same.append(first == second)
         right += [first == test.labels, second == test.labels]
-        circular.append(predicted(middle, one).argmax(1) == predicted(middle, other).argmax(1))
+        # Over the whole circle: an object that stays clear of the edge is where moving it would have put it.
+        turns = (drawn(0, experiment.canvas, (count, 2), rolls) for _ in range(2))
+        first, second = (predicted(middle, turn).argmax(1) for turn in turns)
+        circular.append(first == second)
     near = torch.stack([predicted(torch.tensor([by]).expand(count, 2)).argmax(1) == classes for by in NEIGHBOURS])
     neighbour = drawn(0, len(NEIGHBOURS), (count,), places)
     metrics = {
