@@ -64,6 +64,7 @@ def compute(config: Run, fingerprints: dict[str, str], record: Record, report: R
         },
         "metrics": result.metrics,
         "right": result.right,
+        "redrawn": result.redrawn,
         "notes": result.notes,
         "implied": implied(config),
         "sweep": config.tracking.sweep,

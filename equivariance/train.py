@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Row = dict[str, float]
 # Told each epoch's row as training goes on; may raise to end it.
 Report = Callable[[Row], None]
+# The mean loss of outputs [n, classes] for labels int64 [n].
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def unheard(row: Row) -> None:
@@ -48,7 +50,7 @@ class Score:
 
     Args:
         accuracy: share of examples whose own class has the highest score, in [0, 1].
-        loss: mean cross-entropy, in nats.
+        loss: mean of what is trained on: cross-entropy, in nats, but for recipes with another.
         margin: mean of the own class's score minus the best other's.
         n: examples.
         right: bool [n], which of them are told right.
@@ -61,7 +63,7 @@ class Score:
     right: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool), compare=False)
 
 
-def score(logits: Tensor, labels: Tensor) -> Score:
+def score(logits: Tensor, labels: Tensor, loss: Loss = F.cross_entropy) -> Score:
     """Accuracy, loss and margin of class scores [n, classes] for labels [n].
 
     Raises: NotFinite: a score is not.
@@ -71,17 +73,17 @@ def score(logits: Tensor, labels: Tensor) -> Score:
     others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
     # A tie goes to the lower class, as argmax has it: identical inputs of two classes then score exactly one half.
     right = logits.argmax(1) == labels
-    loss, margin = F.cross_entropy(logits, labels).item(), (own - others).mean().item()
-    return Score(right.double().mean().item(), loss, margin, len(labels), right)
+    margin = (own - others).mean().item()
+    return Score(right.double().mean().item(), loss(logits, labels).item(), margin, len(labels), right)
 
 
-def evaluate(model: nn.Module, examples: Examples, batch: int) -> Score:
+def evaluate(model: nn.Module, examples: Examples, batch: int, loss: Loss = F.cross_entropy) -> Score:
     """Scores a model in eval mode, without gradients, `batch` examples at a time."""
     model.eval()
     with torch.inference_mode():
         chunks = torch.arange(len(examples)).split(batch)
         logits = torch.cat([model(examples.inputs(chunk)) for chunk in chunks])
-    return score(logits, examples.labels)
+    return score(logits, examples.labels, loss)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Recipe:
         batch: examples.
         order: gives each epoch's order of the examples, int64 [n].
         to_train_mode: puts the model into train mode; a frozen trunk may stay in eval mode.
+        loss: what is made small, and scored by.
     """
 
     optimiser: torch.optim.Optimizer
@@ -103,6 +106,7 @@ class Recipe:
     batch: int
     order: Callable[[], Tensor]
     to_train_mode: Callable[[], object]
+    loss: Loss = F.cross_entropy
 
 
 def fit(
@@ -128,8 +132,8 @@ def fit(
     rows: list[Row] = []
     for epoch in track(range(1, recipe.epochs + 1), recipe.epochs, "training"):
         recipe.to_train_mode()
-        trained = one_epoch(model, train, recipe.optimiser, recipe.batch, recipe.order())
-        validated = evaluate(model, validation, recipe.batch)
+        trained = one_epoch(model, train, recipe.optimiser, recipe.batch, recipe.order(), recipe.loss)
+        validated = evaluate(model, validation, recipe.batch, recipe.loss)
         rows.append((row or history_row)(epoch, recipe.optimiser.param_groups[0]["lr"], trained, validated))
         report(rows[-1])
         if not recipe.rule.goes_on(validated.loss, model, recipe.optimiser):
@@ -167,7 +171,14 @@ def sgd(model: nn.Module, count: int, optim: Sgd, seed: int, to_train_mode: Call
     return Recipe(optimiser, rule, optim.epochs, optim.batch, shuffled(count, seed), to_train_mode)
 
 
-def one_epoch(model: nn.Module, train: Examples, optimiser: torch.optim.Optimizer, batch: int, order: Tensor) -> Score:
+def one_epoch(
+    model: nn.Module,
+    train: Examples,
+    optimiser: torch.optim.Optimizer,
+    batch: int,
+    order: Tensor,
+    loss: Loss = F.cross_entropy,
+) -> Score:
     """One pass over the examples in a given order (int64 [n]); the score is of the outputs seen while training.
 
     Raises: NotFinite: training diverges.
@@ -176,11 +187,11 @@ def one_epoch(model: nn.Module, train: Examples, optimiser: torch.optim.Optimize
     for indices in order.to(train.labels.device).split(batch):
         optimiser.zero_grad()
         logits = model(train.inputs(indices))
-        F.cross_entropy(logits, train.labels[indices]).backward()
+        loss(logits, train.labels[indices]).backward()
         optimiser.step()
         outputs.append(logits.detach())
         labels.append(train.labels[indices])
-    return score(finite(torch.cat(outputs), "training diverges; class scores"), torch.cat(labels))
+    return score(finite(torch.cat(outputs), "training diverges; class scores"), torch.cat(labels), loss)
 
 
 def history_row(epoch: int, lr: float, trained: Score, validated: Score) -> Row:

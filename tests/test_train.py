@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,6 +52,23 @@ class TestFit:
         )
         assert rows[-1]["train_loss"] < 0.3 * rows[0]["train_loss"]
         assert evaluate(model, examples(seed=2), 8).accuracy > 0.9
+
+    def test_a_recipe_may_bring_its_own_loss_which_trains_and_scores(self):
+        """By hand: one step on scores w*x of the negative own score moves w by its mean gradient."""
+        model, data = linear(), examples(n=8)
+        start = model.weight.detach().clone()
+
+        def negative(logits, labels):
+            return -logits.gather(1, labels[:, None]).mean()
+
+        plain = sgd(model, 8, recipe(lr=0.1, momentum=0.0, weight_decay=0.0, epochs=1), 0, model.train)
+        rows = fit(model, data, data, replace(plain, loss=negative))
+        x = data.inputs(torch.arange(8))
+        step = torch.stack([x[data.labels == label].sum(0) / 8 for label in (0, 1)])
+        assert torch.allclose(model.weight, start + 0.1 * step, atol=1e-6)
+        after = negative(model(x), data.labels).item()
+        assert rows[0]["validation_loss"] == pytest.approx(after)
+        assert rows[0]["train_loss"] > after
 
     def test_the_same_seed_gives_the_same_history_and_weights_to_the_bit(self):
         def run(seed):
@@ -152,7 +170,7 @@ def follow(losses, optim, monkeypatch):
     nn.init.zeros_(model.weight)
     answers, starts = iter(losses), []
 
-    def told(model, examples, batch):
+    def told(model, examples, batch, loss):
         model.weight.data.fill_(next(epochs))
         return Score(0.5, next(answers), 0.0, 1)
 

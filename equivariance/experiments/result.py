@@ -27,6 +27,8 @@ class Result:
         files: further files for the run's directory, by name.
         right: for a metric, or a border tried, which test pictures were told right, see `decoding.digits`; for the
             intervals of tables, which count a picture once whatever the number of its images.
+        redrawn: for a metric that is no mean over pictures, its values when what is tested on is drawn anew with
+            replacement, in draws that are the same for all runs tested on the same, so that runs may be compared.
     """
 
     metrics: dict[str, float]
@@ -35,6 +37,7 @@ class Result:
     notes: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     right: dict[str, list[str]] = field(default_factory=dict)
+    redrawn: dict[str, list[float]] = field(default_factory=dict)
 
     def check(self) -> None:
         """Refuses a result that shows nothing.

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def frame(runs: list[Run], client: MlflowClient) -> tuple[pandas.DataFrame, list[Run]]:
-    """A row a run: run_id, tags.*, params.* and metrics.* of its result, `right`, `implied`; and the runs without one.
+    """A row a run, and the runs without a result.
 
+    A row has run_id, tags.*, params.* and metrics.* of its result, `right`, `redrawn` and `implied`.
     Of several images of one run the one that ended last counts.
 
     Args:
@@ -69,5 +70,6 @@ def _row(run: Run, content: bytes | None) -> dict[str, Any]:
         **{f"params.{key}": value for key, value in values.items()},
         **{f"metrics.{key}": value for key, value in numbers.items()},
         "right": result.get("right"),
+        "redrawn": result.get("redrawn"),
         "implied": result.get("implied"),
     }
