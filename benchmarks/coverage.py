@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from benchmarks._light import CONVOLUTIONAL, Light, networks
 from equivariance import theory
-from equivariance.boundary import RULES, bounded, unwrap
 from equivariance.canvas import Canvas, CanvasUnsupported
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
+from equivariance.models.classifier import FeatureMap
 from equivariance.models.trunk import Trunk, trunk
 
 ROUNDING, SLACK = 4e-16, 10.0  # of an image's pixels; how much more of it is taken for rounding
@@ -136,10 +136,13 @@ def _type_error(net: nn.Module, conv: str) -> float:
     """
     pictures, task = _places(2, theory.receptive_field(net)[1] if conv == "unbounded" else 1)
 
+    meets = FeatureMap(net, conv)
+    meets.background = COLOUR
+
     def pooled(picture: Tensor, label: int, noise: float = 0.0) -> Tensor:
         images = task.images(picture, torch.full((len(picture),), label)).dense()
         images = images * (1 + noise * torch.randn(images.shape, dtype=images.dtype))
-        found = unwrap(net(bounded(images, RULES[conv], COLOUR)))
+        found = meets(images)
         return torch.cat([found.amax((2, 3)), found.mean((2, 3))], 1)
 
     if conv != "unbounded":

@@ -1,10 +1,12 @@
 """Trunk, global pooling and a linear head: the same for every network."""
 
+import traceback
+
 import torch
 from torch import Tensor, nn
 
 from equivariance.boundary import RULES, SAME, STRIDED, Rule, Sampling, bounded, unwrap
-from equivariance.errors import UserError
+from equivariance.errors import UserError, reason
 from equivariance.models.trunk import Trunk
 from equivariance.registries import CONVS
 
@@ -43,7 +45,16 @@ class FeatureMap(nn.Module):
         except (RuntimeError, ValueError) as error:
             if any(said in str(error) for said in TOO_SMALL):
                 raise UserError(f"images of {images.shape[2]} pixels are too small for this network") from error
+            if self.conv != "same" and _of_its_own(error):
+                refused = f"conv={self.conv}: the network does not take maps of the size they have there"
+                raise UserError(f"{refused} ({reason(error)})") from error
             raise
+
+
+def _of_its_own(error: Exception) -> bool:
+    """Whether plain tensors of the network's own met, embeddings of positions say, and no reader of ours was at work."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return not any(frame.f_code.co_name == "__torch_function__" for frame, _ in frames)
 
 
 class Classifier(nn.Module):

@@ -103,14 +103,18 @@ def applied(func: Function, args: Sequence[Any], kwargs: dict[str, Any], variabl
     slots = {id(tensor): i for i, tensor in enumerate(variable)}
 
     def run(*tensors: Tensor) -> Any:
-        def put(value: Any) -> Any:
-            if isinstance(value, (tuple, list)):
-                return type(value)(put(v) for v in value) if type(value) in (tuple, list) else value
-            return tensors[slots[id(value)]] if id(value) in slots else value
-
-        return func(*(put(a) for a in args), **{k: put(v) for k, v in kwargs.items()})
+        by_id = {key: tensors[i] for key, i in slots.items()}
+        return func(*_replaced(list(args), by_id), **{k: _replaced(v, by_id) for k, v in kwargs.items()})
 
     return run
+
+
+# Not a function within `applied`: one that calls itself holds itself, and with it the maps, until Python collects cycles.
+def _replaced(value: Any, by_id: dict[int, Tensor]) -> Any:
+    """A value with the tensors of these identities replaced, in tuples and lists too."""
+    if type(value) in (tuple, list):
+        return type(value)(_replaced(v, by_id) for v in value)
+    return by_id.get(id(value), value)
 
 
 def _check_arguments(reader: Reader, name: str, *args: Any, **kwargs: Any) -> None:

@@ -1,6 +1,7 @@
 """Every reader on every kind of network: values against dense, places against shifts, sight against the Jacobian."""
 
 import contextlib
+import gc
 
 import pytest
 import torch
@@ -8,9 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from equivariance.boundary import RULES, bounded, unwrap
-from equivariance.canvas import Canvas, CanvasUnsupported
+from equivariance.canvas import Canvas, CanvasUnsupported, place
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
+from equivariance.models.classifier import FeatureMap
 from equivariance.reach import Unseen, reach
 from equivariance.theory import certified, smallest_certified_border
 from tests.canvas.oracle import IllPosed, assert_equal, scene
@@ -168,3 +170,27 @@ def test_a_map_is_not_changed_while_another_one_in_use_shares_its_memory(reader)
     run, error = READERS[reader]
     with pytest.raises(error, match="shares memory"):
         run(Leaf(call))
+
+
+@pytest.mark.parametrize("conv", ["same", "unbounded"])
+def test_maps_are_freed_as_soon_as_they_are_no_longer_used(conv):
+    """A cycle would hold each layer's map until Python looks for cycles: gigabytes in deep networks of wide maps."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU6(), nn.GELU(), nn.MaxPool2d(2)).eval()
+    features = FeatureMap(network, conv)
+    images = (
+        place(torch.rand(2, 3, 8, 8), 32, [(4, 4), (8, 8)], (0.0, 0.0, 0.0))
+        if conv == "same"
+        else torch.rand(2, 3, 32, 32)
+    )
+    with torch.no_grad():
+        features(images)
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            features(images)
+            gc.collect()
+            held = [kept for kept in gc.garbage if isinstance(kept, torch.Tensor)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+    assert not held

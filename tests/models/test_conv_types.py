@@ -8,6 +8,7 @@ from torch import nn
 from equivariance.boundary import RULES, bounded
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
+from equivariance.models.classifier import FeatureMap
 from equivariance.models.trunk import trunk
 from tests.models.networks import disturb, network
 
@@ -184,3 +185,24 @@ def test_what_has_no_meaning_is_refused_in_one_line(conv):
 def test_an_image_too_small_for_valid_convolution_is_refused():
     with pytest.raises(UserError, match="too small"):
         run(network("resnet18"), torch.zeros(1, 3, 64, 64, dtype=torch.float64), "valid")
+
+
+class Embedded(nn.Module):
+    """Adds an embedding of places for maps of whole windows of four, made of plain tensors, as some transformers do."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return x + (torch.zeros(x.shape[1:]) + torch.zeros(4, 4).tile(x.shape[2] // 4, x.shape[3] // 4))
+
+
+def test_a_network_that_takes_no_grown_maps_is_refused_in_a_line_and_a_bug_is_seen():
+    images = torch.rand(1, 3, 16, 16)
+    assert FeatureMap(Embedded(), "same")(images).shape == (1, 4, 16, 16)
+    with pytest.raises(UserError, match=r"^conv=full: the network does not take maps of the size .* must match"):
+        FeatureMap(Embedded(), "full")(images)
+    with pytest.raises(RuntimeError, match="same dtype|type"):
+        FeatureMap(Embedded(), "full")(images.double())
