@@ -52,7 +52,7 @@ class FeatureMap(nn.Module):
 
 
 def _of_its_own(error: Exception) -> bool:
-    """Whether plain tensors of the network's own met, embeddings of positions say, and no reader of ours was at work."""
+    """Whether plain tensors of the network's own met, embeddings of positions say, and no reader was at work."""
     frames = traceback.walk_tb(error.__traceback__)
     return not any(frame.f_code.co_name == "__torch_function__" for frame, _ in frames)
 

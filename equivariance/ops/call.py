@@ -109,7 +109,7 @@ def applied(func: Function, args: Sequence[Any], kwargs: dict[str, Any], variabl
     return run
 
 
-# Not a function within `applied`: one that calls itself holds itself, and with it the maps, until Python collects cycles.
+# Not a function within `applied`: one that calls itself holds itself, and the maps, until Python collects cycles.
 def _replaced(value: Any, by_id: dict[int, Tensor]) -> Any:
     """A value with the tensors of these identities replaced, in tuples and lists too."""
     if type(value) in (tuple, list):

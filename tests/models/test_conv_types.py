@@ -204,5 +204,5 @@ def test_a_network_that_takes_no_grown_maps_is_refused_in_a_line_and_a_bug_is_se
     assert FeatureMap(Embedded(), "same")(images).shape == (1, 4, 16, 16)
     with pytest.raises(UserError, match=r"^conv=full: the network does not take maps of the size .* must match"):
         FeatureMap(Embedded(), "full")(images)
-    with pytest.raises(RuntimeError, match="same dtype|type"):
+    with pytest.raises(RuntimeError, match="type"):
         FeatureMap(Embedded(), "full")(images.double())
