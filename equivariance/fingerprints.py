@@ -28,6 +28,9 @@ def fingerprints(config: Run) -> dict[str, str]:
     found, runs = {}, Path(config.runs)
     if isinstance(config.data, Pictures) and DATA.get(config.data.name).rooted and config.data.root:
         found["data.root"] = _folder(Path(config.data.root), 3 * config.data.pictures, runs)
+    reads = getattr(config.data, "files", None)
+    if reads and config.data.root:  # type: ignore[attr-defined]
+        found["data.root"] = _files(tuple(reads()), runs)
     if config.init.checkpoint:
         found["init.checkpoint"] = _checkpoint(Path(config.init.checkpoint), runs)
     if isinstance(config.arch, PythonArch):
@@ -56,6 +59,16 @@ def _folder(root: Path, count: int, runs: Path) -> str:
     from equivariance.data import folder_fingerprint
 
     return folder_fingerprint(root, count, partial(remembered, memo=_memo(root, runs)))
+
+
+@lru_cache(8)
+def _files(paths: tuple[Path, ...], runs: Path) -> str:
+    """Files that a section of the config names, in their order; once for all runs of a sweep, as of a folder."""
+    try:
+        digests = remembered(list(paths), _memo(paths[0], runs))
+    except OSError as error:
+        raise UserError(f"data.root: {printable(error.filename or '')} cannot be read ({error.strerror})") from error
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:16]
 
 
 @lru_cache(8)

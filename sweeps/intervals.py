@@ -25,6 +25,7 @@ seeds as Student's t does; without the subtraction of the interaction five seeds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -84,6 +85,32 @@ def of_values(values: list[float]) -> tuple[float, float]:
     mean = float(np.mean(values))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
     return mean - half, mean + half
+
+
+def of_redrawn(
+    values: list[float], redrawn: Sequence[Sequence[float] | None], pictures: int
+) -> tuple[float, float, str]:
+    """The interval of the mean of a quantity that is no mean over pictures, such as a rate at a threshold.
+
+    Its variance over pictures is that of the mean over seeds when pictures are drawn anew, all seeds' alike.
+
+    Args:
+        values: one a seed, in any unit; or differences of two runs that were tested on the same.
+        redrawn: for each seed the value in each draw of the pictures, the draws in one order; None: not recorded.
+        pictures: how many there are, or of whatever else is drawn anew.
+    Returns: (low, high, what it speaks of); NaN where there is nothing to tell it by.
+    """
+    import numpy as np
+
+    seeds, mean = len(values), float(np.mean(values))
+    recorded = [draws for draws in redrawn if draws]
+    known = len(recorded) == seeds and len({len(draws) for draws in recorded}) == 1
+    if not known and seeds < 2:
+        return float("nan"), float("nan"), ""
+    over_pictures = float(np.mean(recorded, 0).var()) if known else 0.0
+    over_seeds = float(np.var(values, ddof=1)) / seeds if seeds > 1 else 0.0
+    half = half_width(over_seeds, over_pictures, 0.0, seeds, pictures)
+    return mean - half, mean + half, (SEEDS_AND_PICTURES if known else SEEDS) if seeds > 1 else PICTURES
 
 
 def of_scores(scores: np.ndarray) -> tuple[float, float]:

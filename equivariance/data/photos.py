@@ -12,6 +12,7 @@ from PIL import Image
 
 from equivariance.data.folder import shrink
 from equivariance.data.splits import SPLITS, Picture
+from equivariance.errors import UserError
 
 if TYPE_CHECKING:
     from equivariance.config.data import Pictures
@@ -39,17 +40,30 @@ def photos(data: Pictures, side: int, skipped: list[str]) -> Iterator[Picture]:
         skipped: nothing is.
     """
     generator = np.random.default_rng(data.seed)
-    images = [_load(name) for name in PHOTOS]
+    images = [photograph(name) for name in PHOTOS]
     for number in count():
         image, name = images[number % len(images)], PHOTOS[number % len(PHOTOS)]
         for index, split in enumerate(SPLITS):
             yield _crop(_strip(image, index), name, split, side, generator, data.resize)
 
 
-def _load(name: str) -> Image.Image:
+def photograph(name: str) -> Image.Image:
+    """A picture that the scikit-image wheel ships, in colour.
+
+    Raises: UserError: it is not there, as in installations that have left the data out.
+    """
+    with wheel_file(name).open("rb") as file:
+        return Image.open(file).convert("RGB")
+
+
+def wheel_file(name: str) -> Path:
+    """A data file of the scikit-image wheel; raises as `photograph`."""
     import skimage
 
-    return Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
+    path = Path(skimage.__file__).parent / "data" / name
+    if not path.is_file():
+        raise UserError(f"data: scikit-image is installed without {name}; pip install --force-reinstall scikit-image")
+    return path
 
 
 def _strip(image: Image.Image, index: int) -> Image.Image:

@@ -39,7 +39,7 @@ def test_no_pixel_of_a_photograph_is_in_two_splits(monkeypatch, shape):
     axis = 0 if shape[0] > shape[1] else 1
     ramp = (np.arange(shape[axis]) * 255 // (shape[axis] - 1)).astype(np.uint8)
     pixels[..., 0] = ramp[:, None] if axis == 0 else ramp[None]
-    monkeypatch.setattr(module, "_load", lambda name: Image.fromarray(pixels))
+    monkeypatch.setattr(module, "photograph", lambda name: Image.fromarray(pixels))
     splits = photos(40, 24, 3)
     ranges = []
     for split in SPLITS:
