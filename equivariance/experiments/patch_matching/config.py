@@ -12,7 +12,7 @@ from equivariance.config.base import Batch, Decay, Epochs, Rate, Seed, Share
 from equivariance.config.run import Named
 from equivariance.errors import UserError, printable
 
-Pairs = Annotated[int, Field(ge=20, le=1_000_000, multiple_of=2)]  # of patches; half of them match
+Pairs = Annotated[int, Field(ge=20, le=1_000_000)]  # of patches; half of them match
 Tour = Literal["yosemite", "liberty", "notredame"]
 TOURS: tuple[Tour, ...] = ("yosemite", "liberty", "notredame")
 
@@ -127,6 +127,8 @@ class PatchMatchingRun(Run):
         if data.name != "views" and not data.root:
             what = "FILE.npz" if data.name == "hpatches" else f"FOLDER with the folders {', '.join(TOURS)}"
             raise ValueError(f"data.root=null: data={data.name} needs it; allowed: data.root={what}")
+        if data.pairs is not None and data.pairs % 2:
+            raise ValueError(f"data.pairs={data.pairs}: half of them match; allowed: even numbers")
         if batch < 2 or triplets % batch == 1:
             raise ValueError(
                 f"optim.batch={batch}: of experiment.triplets={triplets} one is left alone, without another to be told"

@@ -31,7 +31,7 @@ class Patches:
 
 
 @dataclass(frozen=True)
-class Tested:
+class PairSet:
     """What is tested on.
 
     Args:
@@ -53,7 +53,7 @@ class Sets:
     """What is trained on, and by name what is tested on."""
 
     train: Patches
-    tests: dict[str, Tested]
+    tests: dict[str, PairSet]
 
 
 def halved(pixels: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from equivariance.errors import UserError, printable, reason
-from equivariance.experiments.patch_matching.patches import SIDE, Patches, Tested, halved
+from equivariance.experiments.patch_matching.patches import SIDE, PairSet, Patches, halved
 from sweeps.terminal import track
 
 INFO, PAIRS = "info.txt", "m50_100000_100000_0.txt"
@@ -50,7 +50,7 @@ def patches(folder: Path) -> Patches:
     return Patches(np.concatenate(found)[: len(points)], points)
 
 
-def test(folder: Path, limit: int | None) -> Tested:
+def test(folder: Path, limit: int | None) -> PairSet:
     """The published test pairs of a set.
 
     Args:
@@ -72,10 +72,10 @@ def test(folder: Path, limit: int | None) -> Tested:
     return _needed(found, pairs[chosen])
 
 
-def _needed(found: Patches, pairs: np.ndarray) -> Tested:
+def _needed(found: Patches, pairs: np.ndarray) -> PairSet:
     """The pairs and their patches alone: a set has hundreds of thousands."""
     used, numbers = np.unique(pairs, return_inverse=True)
-    return Tested(Patches(found.pixels[used], found.points[used]), numbers.reshape(pairs.shape))
+    return PairSet(Patches(found.pixels[used], found.points[used]), numbers.reshape(pairs.shape))
 
 
 def _numbers(path: Path, columns: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from equivariance.canvas.cost import work
 from equivariance.experiments.patch_matching.fpr import fpr95, redrawn
 from equivariance.experiments.patch_matching.hardest import HardestInBatch, distances, triplet
-from equivariance.experiments.patch_matching.patches import Patches, Tested, triplets
+from equivariance.experiments.patch_matching.patches import PairSet, Patches, triplets
 from equivariance.experiments.patch_matching.sets import load
 from equivariance.experiments.result import Result
 from equivariance.finite import finite
@@ -102,7 +102,7 @@ def _fall(optimiser: torch.optim.Optimizer, optim: Linear, steps: int) -> None:
     optimiser.register_step_post_hook(after)
 
 
-def _apart(network: nn.Module, test: Tested, tensors: Callable[..., Tensor], name: str) -> np.ndarray:
+def _apart(network: nn.Module, test: PairSet, tensors: Callable[..., Tensor], name: str) -> np.ndarray:
     """The distances of the descriptors of each pair, float [pairs]."""
     network.eval()
     chunks = [test.pairs[start : start + PAIRS] for start in range(0, len(test.pairs), PAIRS)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from equivariance.errors import UserError
 from equivariance.experiments.patch_matching import hpatches, phototour
-from equivariance.experiments.patch_matching.patches import Patches, Sets, Tested, pairs
+from equivariance.experiments.patch_matching.patches import PairSet, Patches, Sets, pairs
 from equivariance.experiments.patch_matching.views import views
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def load(data: PatchData) -> Sets:
     train, test = _hpatches(data) if data.name == "hpatches" else (views(s, data.seed) for s in ("train", "test"))  # type: ignore[arg-type]
     disjoint(train, test)
     assert data.pairs is not None  # the schema
-    return Sets(train, {data.name: Tested(test, pairs(test, data.pairs, data.seed))})
+    return Sets(train, {data.name: PairSet(test, pairs(test, data.pairs, data.seed))})
 
 
 def disjoint(train: Patches, test: Patches) -> None:
