@@ -1,7 +1,8 @@
 """From an experiment's runs in MLflow to its table and figure: its own, or the general ones.
 
 An artefact is a module, or any object, with TITLE, UNITS, COMMAND (that makes its runs), NEEDS (metrics without which
-a run is no cell), `table(frame)`, `shown(table)` for people, `figure(table, runs)`, and perhaps `animation(runs)`.
+a run is no cell), `table(frame)`, `shown(table)` for people, `figure(table, runs)`, and perhaps `animation(runs)` and
+MORE: further tables of the same runs by name, each with TITLE, UNITS, `table`, `shown` and perhaps `figure`.
 """
 
 from __future__ import annotations
@@ -54,18 +55,37 @@ def write(experiment: str, mirror: Mirror, results: Path, form: str) -> int:
         return 1
     runs, table = Runs(frame, mirror.artifact), drawn.table(frame)
     print(formatted(drawn, table, form), end="")
-    for other, suffix in SUFFIXES.items():
-        records.write(results / f"{experiment}.{suffix}", formatted(drawn, table, other).encode())
-    figure = drawn.figure(table, runs)
-    for suffix in ("png", "svg"):
-        figure.savefig(results / f"{experiment}.{suffix}", dpi=160)
-    animation = drawn.animation(runs) if hasattr(drawn, "animation") else None
-    if animation:
-        records.write(results / f"{experiment}.gif", animation)
+    written = [_files(drawn, table, runs, results / experiment)]
+    for name, part in getattr(drawn, "MORE", {}).items():
+        further = part.table(frame)
+        if len(further):
+            if form == "text":
+                print(f"\n{formatted(part, further, form)}", end="")
+            written.append(_files(part, further, runs, results / f"{experiment}_{name}"))
     if form == "text":
-        moving = ", .gif" if animation else ""
-        print(f"\nwritten: {results}/{experiment}.csv, .md, .tex, .png, .svg{moving}")
+        print("\n" + "\n".join(f"written: {line}" for line in written))
     return 0
+
+
+def _files(drawn: Any, table: pandas.DataFrame, runs: Runs, base: Path) -> str:
+    """Writes a table and what is drawn of it; gives their names.
+
+    Args:
+        drawn: an artefact, or one of its further tables.
+        table: its table.
+        runs: what it is of.
+        base: of the files, without suffix.
+    """
+    contents = {suffix: formatted(drawn, table, form).encode() for form, suffix in SUFFIXES.items()}
+    animation = drawn.animation(runs) if hasattr(drawn, "animation") else None
+    contents |= {"gif": animation} if animation else {}
+    for suffix, content in contents.items():
+        records.write(base.with_name(f"{base.name}.{suffix}"), content)
+    figure = drawn.figure(table, runs) if hasattr(drawn, "figure") else None
+    drawings = ("png", "svg") if figure is not None else ()
+    for suffix in drawings:
+        figure.savefig(base.with_name(f"{base.name}.{suffix}"), dpi=160)  # type: ignore[union-attr]
+    return f"{base}" + ", ".join(f".{suffix}" for suffix in (*contents, *drawings))
 
 
 def _with(frame: pandas.DataFrame, needed: list[str]) -> pandas.DataFrame:
