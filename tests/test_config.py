@@ -34,6 +34,7 @@ NEEDS = {
     "data=digits": ["experiment=shift"],
     **{f"data={d}": ["experiment=shift", "data.root=here", "experiment.reach=8"] for d in ("fashion_mnist", "cifar10")},
     **{f"downsample={d}": ["experiment=shift"] for d in ("strided", "blur", "polyphase")},
+    **{f"data={d}": ["experiment=patch_matching", "data.root=here"] for d in ("hpatches", "phototour")},
     "init=fixed": ["experiment=impulse"],
     "arch=python": ["arch.name=mylab.nets:TinyNet"],
 }

@@ -166,9 +166,7 @@ def tour(tmp_path_factory):
 def test_published_folders_are_read_as_they_are_laid_out(tour):
     found = phototour.patches(tour / "liberty")
     assert found.pixels.shape == (300, 32, 32)
-    assert [int(found.pixels[k, 0, 0]) for k in (0, 1, 16, 255, 256, 299)] == [
-        (k + 7) % 251 for k in (0, 1, 16, 255, 256, 299)
-    ]
+    assert found.pixels[:, 0, 0].tolist() == [(k + 7) % 251 for k in range(300)]
     assert (found.pixels == found.pixels[:, :1, :1]).all()
     test = phototour.test(tour / "liberty", None)
     assert len(test.pairs) == 40

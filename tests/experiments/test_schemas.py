@@ -11,7 +11,8 @@ from sweeps.experiments import EXPERIMENTS, schema
 def test_an_experiment_brings_what_it_needs(config, name):
     found = config(f"experiment={name}")
     assert type(found) is schema(name)
-    assert name in ("quadrant", "leak_distance", "shift") or found.arch.name == found.data.name == name
+    of_others = ("quadrant", "leak_distance", "shift", "patch_matching")
+    assert name in of_others or found.arch.name == found.data.name == name
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sweeps.records import Record
 SECTIONS = {"init": {"name": "scratch", "checkpoint": None}, "border": 0, "device": "cpu", "protocol": "paper"}
 
 
-def leave(workdir, config, metrics, files=None):
+def leave(workdir, config, metrics, files=None, **values):
     """A finished run."""
     config = SECTIONS | config
     record = Record(workdir / "runs" / config["experiment"]["name"] / identity(config))
@@ -25,7 +25,7 @@ def leave(workdir, config, metrics, files=None):
     released = config["protocol"] == "released"
     implied = {"conv.pools": "inside" if released and config["conv"]["name"] == "full" else "padded"}
     implied["data.splits"] = "shared" if released else "disjoint"
-    values = {"label": "run", "config": config, "metrics": metrics, "notes": {}, "sweep": None, "commit": None}
+    values |= {"label": "run", "config": config, "metrics": metrics, "notes": {}, "sweep": None, "commit": None}
     values["implied"] = {key: value for key, value in implied.items() if key.partition(".")[0] in config}
     record.finish([], {**values, "began": 1_700_000_000.0, "ended": 1_700_000_001.0})
 

@@ -163,3 +163,18 @@ def test_one_value_of_any_quantity_has_no_interval():
     low, high = intervals.of_values([1.0, 3.0])
     assert (low + high) / 2 == pytest.approx(2.0)
     assert high - low == pytest.approx(2 * 12.706, rel=1e-3)  # Student's t with one degree of freedom
+
+
+def test_what_is_drawn_anew_adds_to_the_spread_of_seeds():
+    """By hand: of two sources of variance that are alike the interval is the root of two longer, but for freedom."""
+    values = [1.0, 2.0, 3.0]
+    draws = [[value + shift for shift in (-1.0, 1.0) * 50] for value in values]  # of the mean: variance 1
+    low, high, over = intervals.of_redrawn(values, draws, 10_000)
+    over_seeds = 1 / 3
+    assert over == intervals.SEEDS_AND_PICTURES
+    assert high - 2 == pytest.approx(2 - low) == pytest.approx(intervals.half_width(over_seeds, 1.0, 0.0, 3, 10_000))
+    alone = intervals.of_redrawn(values, [None] * 3, 10_000)
+    assert alone[2] == intervals.SEEDS
+    assert alone[1] - 2 == pytest.approx(4.302653 * over_seeds**0.5, rel=1e-5)
+    assert intervals.of_redrawn([1.0], [draws[0]], 10_000)[1] - 1 == pytest.approx(1.96, abs=0.01)
+    assert intervals.of_redrawn([1.0], [None], 9)[2] == ""
