@@ -1,9 +1,7 @@
 """What a researcher brings needs no edit of the package: each file of examples/ runs from a folder of its own."""
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from equivariance.errors import UserError
 from equivariance.registries import CONVS, DATA
 from sweeps.experiments import EXPERIMENTS
+from tests.warm import typed
 
 PROBE = ["optim=probe", "data.pictures=3", "device=cpu", "experiment.picture=24", "experiment.canvas=88"]
 NET = ["arch=python", "arch.name=nets:TinyNet", "arch.kwargs={width: 4}"]
@@ -37,17 +36,6 @@ def computed(lab, config):
     from equivariance.experiments import compute
 
     return lambda *overrides: compute.run(config(*PROBE, *overrides))
-
-
-def typed(folder, *arguments, module="equivariance.run"):
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
 
 
 @pytest.mark.parametrize("conv", ["same", "full", "unbounded"])
@@ -164,7 +152,16 @@ def test_all_of_them_at_once_in_the_processes_of_a_sweep(lab, empty_store, launc
         pytest.importorskip("submitit", reason="the extra 'cluster' is not installed")
     shutil.copy(empty_store, lab / "mlflow.db")
     names = ["import=[shapes,rims,wobble]", "data.name=shapes", "experiment.name=wobble"]
-    done = typed(lab, "-m", *PROBE, *NET, *names, "conv.name=same,full-replicate", f"hydra/launcher={launcher}")
+    done = typed(
+        lab,
+        "equivariance.run",
+        "-m",
+        *PROBE,
+        *NET,
+        *names,
+        "conv.name=same,full-replicate",
+        f"hydra/launcher={launcher}",
+    )
     assert done.returncode == 0, done.stderr
     assert "2 runs: 2 computed, 0 certified, 0 reused, 0 failed" in done.stdout
     results = [json.loads(path.read_text()) for path in lab.glob("runs/wobble/*/result.json")]
@@ -172,7 +169,9 @@ def test_all_of_them_at_once_in_the_processes_of_a_sweep(lab, empty_store, launc
 
 
 def test_config_files_of_ones_own_and_typos_in_them(lab):
-    shown = typed(lab, "--config-dir", "conf", "arch=tiny", "experiment=wobble", *PROBE, "--cfg", "job")
+    shown = typed(
+        lab, "equivariance.run", "--config-dir", "conf", "arch=tiny", "experiment=wobble", *PROBE, "--cfg", "job"
+    )
     assert shown.returncode == 0, shown.stderr
     assert "width: 8" in shown.stdout
     assert "name: wobble" in shown.stdout
@@ -183,12 +182,12 @@ def test_config_files_of_ones_own_and_typos_in_them(lab):
             "error: arch.widht=3: arch.widht: no such key",
         ),
     ):
-        done = typed(lab, *arguments)
+        done = typed(lab, "equivariance.run", *arguments)
         assert done.returncode == 2
         assert done.stderr.startswith(said)
         assert done.stderr.count("\n") == 1
     (lab / "conf" / "arch" / "tiny.yaml").write_text("defaults: [python, _self_]\nname: nets:TinyNet\nwidht: 3\n")
-    done = typed(lab, "hydra.searchpath=[file://conf]", "arch=tiny", *PROBE)
+    done = typed(lab, "equivariance.run", "hydra.searchpath=[file://conf]", "arch=tiny", *PROBE)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "arch.widht: no such key" in done.stderr
 

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from tests import warm
+
 # Says at the end of a command whether the process that submits has paid for torch.
 PROGRAM = """
 import sys
@@ -40,9 +42,8 @@ def started(folder, *arguments):
 
 def typed(folder, *arguments):
     """Exit code, output and errors of a command."""
-    process = started(folder, *arguments)
-    out, errors = process.communicate(timeout=240)
-    return process.returncode, out, errors
+    done = warm.typed(folder, "equivariance.run", *arguments, TQDM_DISABLE="1")
+    return done.returncode, done.stdout, done.stderr
 
 
 def computing(folder, seconds=120):

@@ -1,14 +1,13 @@
 """hydra/sweeper=optuna as a user types it: searches, goes on, and refuses in one line before any work."""
 
 import json
-import os
 import random
-import subprocess
 import sys
 
 import pytest
 
 from equivariance import run
+from tests import warm
 
 STUDY = ["hydra/sweeper=optuna", "hydra.sweeper.study=mine"]
 RUNS = ["experiment=rook", "device=cpu", "optim.epochs=3", "hydra.launcher.workers=1"]
@@ -17,14 +16,7 @@ SPACE = ["optim.lr=tag(log,interval(1e-3,1))", "conv=same,full"]
 
 def typed(folder, *overrides):
     """Runs the command line in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "equivariance.run", "-m", *overrides],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    return warm.typed(folder, "equivariance.run", "-m", *overrides)
 
 
 def trials(folder, name="mine"):

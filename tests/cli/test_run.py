@@ -5,25 +5,14 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
+import tempfile
 import time
 
 import pytest
 
+from tests.warm import Started, typed
+
 TINY = ["data.pictures=2", "optim=probe", "device=cpu"]
-
-
-def typed(folder, *command, **environment):
-    """Runs a module's command line in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +43,15 @@ def test_a_sweep_leaves_whole_run_directories(swept):
 
 def abandoned(folder, *command):
     """The same command, of whose output nobody reads more than the first line: exit code and error output."""
-    with subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        process.stdout.readline()
-        process.stdout.close()
-        return process.wait(250), process.stderr.read()
+    reading, writing = os.pipe()
+    with tempfile.TemporaryFile() as errors:
+        started = Started(folder, *command, stdout=writing, stderr=errors.fileno())
+        os.close(writing)
+        with os.fdopen(reading) as said:
+            said.readline()
+        code = started.wait(250)
+        errors.seek(0)
+        return code, errors.read().decode()
 
 
 def test_a_sweep_that_nobody_reads_any_more_stops_and_goes_on_later(folder):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sweeps.__main__ import main
+from tests.warm import Started
 
 # Seconds that no sweep, and no wait for one, should ever need: many times what they take on two busy cores.
 DEADLINE = 200.0
@@ -47,12 +48,27 @@ class Sweep:
     """
 
     def __init__(
-        self, folder: Path, *overrides: str, limit: Callable[[], None] = lambda: None, terminal: int | None = None
+        self,
+        folder: Path,
+        *overrides: str,
+        limit: Callable[[], None] | None = None,
+        terminal: int | None = None,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - read in `ended`
 
+        command = ("equivariance.run", "-m", *overrides)
+        self.process: Started | subprocess.Popen[bytes]
+        if terminal is None and limit is None:
+            files = {"stdout": self._out.fileno(), "stderr": self._err.fileno()}
+            self.process = Started(folder, *command, **files)
+        else:
+            self.process = self._limited(command, limit, terminal)
+
+    def _limited(
+        self, command: tuple[str, ...], limit: Callable[[], None] | None, terminal: int | None
+    ) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         environment.pop("MLFLOW_TRACKING_URI", None)  # which reading a store in this process has set
 
@@ -60,11 +76,12 @@ class Sweep:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job, as pytest may be one, ignores it
             if terminal is not None:
                 fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-            limit()
+            if limit is not None:
+                limit()
 
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "equivariance.run", "-m", *overrides],
-            cwd=folder,
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=self._out if terminal is None else terminal,

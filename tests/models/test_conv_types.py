@@ -165,7 +165,8 @@ def test_full_resnets_have_the_released_map_sizes(name):
 def test_a_canvas_gives_what_dense_images_give(name, conv):
     net = disturb(network(name))
     pictures = torch.randn(2, 3, 24, 24, dtype=torch.float64)
-    images = Quadrant(24, 88, 40, COLOUR).both(pictures)
+    canvas, border = (56, 24) if name == "bagnet33" else (88, 40)  # places a multiple of the strides apart
+    images = Quadrant(24, canvas, border, COLOUR).both(pictures)
     sparse, dense = run(net, images, conv).content, run(net, images.dense(), conv).content
     expected = dense.amax((2, 3))
     torch.testing.assert_close(sparse.amax((2, 3)), expected, rtol=1e-10, atol=1e-10 * expected.abs().max().item())

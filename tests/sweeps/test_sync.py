@@ -2,8 +2,6 @@
 
 import random
 import shutil
-import subprocess
-import sys
 from itertools import count
 
 import pytest
@@ -12,6 +10,7 @@ from mlflow import MlflowClient
 from sweeps.records import Record
 from sweeps.tracking.mirror import Mirror
 from sweeps.tracking.sync import sync
+from tests import warm
 from tests.sweeps.dying import killed
 from tests.sweeps.images import expected, ids, shown
 from tests.sweeps.runs import finished_run
@@ -37,8 +36,8 @@ def test_a_lost_store_is_rebuilt_whatever_the_marks_say(workdir, store, empty_st
     store.unlink()
     shutil.copy(empty_store, store)
     # Another process, as after a loss: this one still has the lost file open.
-    command = [sys.executable, "-m", "sweeps", "sync"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = warm.typed(workdir, "sweeps", "sync")
+    assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3 finished runs, 3 logged now")
     assert shown(store) == expected(workdir / "runs")
     shutil.copy(store, workdir / "rebuilt.db")
