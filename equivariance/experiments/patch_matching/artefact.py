@@ -105,7 +105,7 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     keys = list(table.columns[: list(table.columns).index("n")])
     rows = table.to_dict("records")
     said = table[keys].copy()
-    said["FPR95"] = [tables.said(row, "fpr95", "fpr95_") for row in rows]
+    said["FPR95"] = [_said_level(row) for row in rows]
     said["less same"] = [_said_difference(row) for row in rows]
     if table["published"].notna().any():
         said["published"] = table["published"].map(lambda p: "" if p != p else f"{p:.1f}")
@@ -114,6 +114,12 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     said["parameters"] = table["parameters"].map("{:.0f}".format)
     said["10⁶ multiply-adds"] = (1000 * table["gmacs"]).map("{:.0f}".format)
     return said.set_index(keys)
+
+
+def _said_level(row: dict[Any, Any]) -> str:
+    alone = row["n"] == 1
+    spread, counted = ("", "1, points alone") if alone else (f" ± {row['fpr95_std']:.1f}", f"{row['n']:.0f}")
+    return f"{row['fpr95_mean']:.1f}{spread} [{row['fpr95_low']:.1f}, {row['fpr95_high']:.1f}] ({counted})"
 
 
 def _said_difference(row: dict[Any, Any]) -> str:
@@ -133,11 +139,13 @@ def figure(table: pandas.DataFrame, runs: Runs | None = None) -> Figure:
     for (above, below), data in zip(axes.T, sets, strict=True):
         mine = table[table["data"] == data]
         names = [c for c in table.columns[: list(table.columns).index("n")] if c not in ("data", TRIPLETS)]
-        for number, (key, line) in enumerate(mine.groupby(names, sort=False)):
-            _line(above, below, dict(zip(names, key, strict=True)), line, number)
+        lines = list(mine.groupby(names, sort=False))
+        for number, (key, line) in enumerate(lines):
+            _line(above, below, dict(zip(names, key, strict=True)), line, number - (len(lines) - 1) / 2)
         _theirs(above, below, data)
         ticks = sorted({*mine[TRIPLETS], *(PUBLISHED_SAME if data == "phototour" else ())})
         below.set_xscale("log")
+        below.set_xlim(ticks[0] / 1.3, ticks[-1] * 1.3)
         below.set_xticks(ticks, [f"{t:,}".replace(",", " ") for t in ticks])
         below.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         below.axhline(0, color="#999999", linewidth=0.8)
@@ -152,10 +160,10 @@ def figure(table: pandas.DataFrame, runs: Runs | None = None) -> Figure:
     return figure
 
 
-def _line(above: Axes, below: Axes, names: dict[str, Any], line: pandas.DataFrame, number: int) -> None:
+def _line(above: Axes, below: Axes, names: dict[str, Any], line: pandas.DataFrame, beside: float) -> None:
     """One variant, a little beside the others so that intervals can be told apart."""
     colour, style = CONV_COLOURS.get(names["conv"], "#666666"), HEADS[names[HEAD]]
-    x = line[TRIPLETS] * 1.03 ** (number % 5 - 2)
+    x = line[TRIPLETS] * 1.03**beside
     label = ", ".join(f"{value}" for value in names.values())
     for axis, middle, low, high in (
         (above, "fpr95_mean", "fpr95_low", "fpr95_high"),
