@@ -311,7 +311,7 @@ class TestIdentity:
             same = identity(scientific(other, {})) == base
             assert same == (key in CIRCUMSTANCES), key
         # One choice, or another section's keys.
-        alone = {"experiment.name", "optim.name", "data.crop", "conv.pools"}
+        alone = {"experiment.name", "optim.name", "data.crop", "conv.pools", "downsample.size"}
         if choice != "optim=sgd":
             alone |= {"init.name", "init.batchnorm"}  # what a probe needs
         if choice == "experiment=leak_distance":

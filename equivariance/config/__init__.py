@@ -5,7 +5,7 @@ A config is composed by Hydra from `conf/`; `validate` turns it into the `Run` t
 """
 
 from equivariance.config.base import Choice, Section
-from equivariance.config.parts import AnyArch, Arch, Conv, Init, Probe, PythonArch, Scratch, Sgd, Tracking
+from equivariance.config.parts import AnyArch, Arch, Conv, Downsample, Init, Probe, PythonArch, Scratch, Sgd, Tracking
 from equivariance.config.run import Run, scientific, validate
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Arch",
     "Choice",
     "Conv",
+    "Downsample",
     "Init",
     "Probe",
     "PythonArch",

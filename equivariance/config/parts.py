@@ -82,6 +82,19 @@ class Conv(Section):
         return "full, pools inside" if (self.name, self.pools) == ("full", "inside") else self.name
 
 
+class Downsample(Section):
+    """How strided layers sample."""
+
+    name: Literal["strided", "blur", "polyphase"]
+    size: Annotated[int, Field(ge=1, le=7)]  # taps of the blur's filter along an axis
+
+    @model_validator(mode="after")
+    def _filtered(self) -> Downsample:
+        if self.name != "blur" and self.size != 1:
+            raise ValueError(f"downsample.size={self.size}: allowed: 1 but with downsample=blur")
+        return self
+
+
 class Sgd(Section):
     """The paper's recipe: SGD and a plateau rule on the validation loss."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -27,6 +27,9 @@ class Run(Section):
     """One run of any experiment; each has a schema of its own that says which kinds of section it takes."""
 
     model_config = ConfigDict(populate_by_name=True)
+    # Sections that came later than runs of this kind, and what they hold where they change nothing: earlier runs did
+    # that and are found again.
+    LATER: ClassVar[dict[str, dict[str, Any]]] = {}
 
     protocol: Literal["paper", "released"]
     experiment: Named
@@ -87,4 +90,5 @@ def scientific(config: Run, fingerprints: dict[str, str]) -> dict[str, Any]:
     for key in CIRCUMSTANCES:
         section, _, last = key.rpartition(".")
         (values[section] if section else values).pop(last, None)
+    values = {key: value for key, value in values.items() if config.LATER.get(key) != value}
     return {**values, "fingerprints": fingerprints, "edition": EDITION}

@@ -1,6 +1,11 @@
-"""What a finished run gave, in a few words."""
+"""What a run is, and what it gave, in a few words."""
 
 from typing import Any
+
+
+def sampled(config: Any) -> str:
+    """How its strided layers sample, where that is not as published."""
+    return "" if config.downsample.name == "strided" else f" {config.downsample.name}"
 
 
 def accuracy(result: dict[str, Any]) -> str:

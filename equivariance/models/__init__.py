@@ -58,18 +58,19 @@ def build(
     return classifier
 
 
-def hollow(arch: Arch, conv: str) -> FeatureMap:
+def hollow(arch: Arch, conv: str, sampling: Sampling = STRIDED) -> FeatureMap:
     """A network without weights, for what follows from its structure alone.
 
     Args:
         arch: as in `build`.
         conv: as in `build`.
+        sampling: as in `build`.
     Returns: Maps images to the last feature map.
     Raises: UserError: unknown network.
     """
     body = _hollow_trunk(arch)
     _shrink_first_maxpool(body, arch)
-    return FeatureMap(body, conv)
+    return FeatureMap(body, conv, sampling)
 
 
 def check_checkpoint(arch: Arch, init: Init) -> None:

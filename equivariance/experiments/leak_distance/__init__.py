@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from equivariance.experiments.headlines import sampled
 from sweeps.experiments import Experiment
 
 
 def label(config: Any) -> str:
     """A run in a few words."""
-    return f"leak distance {config.arch.name} {config.init.name} {config.conv.name} seed={config.seed}"
+    return f"leak distance {config.arch.name} {config.init.name} {config.conv.name}{sampled(config)} seed={config.seed}"
 
 
 def headline(result: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from equivariance.experiments.location.earlier import completed
 from equivariance.experiments.looks import CONV_COLOURS, ordered
 from sweeps import intervals, tables
 
@@ -36,7 +37,7 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """
     import pandas as pd
 
-    frame = frame.copy()
+    frame = completed(frame.copy())
     for metric in METRICS:
         if f"metrics.{metric}" not in frame:
             frame[f"metrics.{metric}"] = float("nan")

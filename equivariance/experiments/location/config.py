@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from equivariance.config import AnyArch, Choice, Probe, Run, Sgd
+from equivariance.config import AnyArch, Choice, Downsample, Probe, Run, Sgd
 from equivariance.config.data import Pictures
 from equivariance.config.run import Named
 from equivariance.registries import DATA, data_kinds
@@ -25,10 +25,13 @@ class Location(Named):
 class LocationRun(Run):
     """One run that asks any network where a picture lies."""
 
+    LATER: ClassVar[dict[str, dict[str, Any]]] = {"downsample": {"name": "strided", "size": 1}}
+
     experiment: Location
     arch: AnyArch
     data: Annotated[Pictures, Choice(data_kinds)]
     optim: Annotated[Sgd | Probe, Choice.of(Sgd, Probe)]
+    downsample: Downsample
     border: Annotated[int, Field(ge=0, le=65_536)]  # pixels on each of the four sides
 
     @model_validator(mode="after")
@@ -64,4 +67,8 @@ def complaints(config: LocationRun) -> list[str]:
         found.append("init.checkpoint=null: arch=python has no published weights; allowed: init.checkpoint=FILE")
     if experiment.border_as == "padding" and config.conv.name != "same":
         found.append(f"experiment.border_as=padding: allowed with conv=same, not with conv={config.conv.name}")
+    if config.downsample.name == "polyphase" and config.engine == "canvas":
+        found.append(
+            "engine=canvas: allowed: auto | dense with downsample=polyphase, whose images sample each for itself"
+        )
     return found

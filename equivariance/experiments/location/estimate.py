@@ -14,7 +14,7 @@ from torch import nn
 from equivariance.canvas import CanvasUnsupported
 from equivariance.engine import choose, forward_seconds
 from equivariance.errors import UserError
-from equivariance.experiments.location.structure import place, structure
+from equivariance.experiments.location.structure import place, sampled, structure
 from equivariance.models import Classifier
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ def seconds(configs: Sequence[LocationRun], device: torch.device) -> float:
         device: where they will be computed.
     Returns: seconds.
     """
-    alike: dict[tuple[str, str], list[LocationRun]] = {}
+    alike: dict[tuple[str, str, str], list[LocationRun]] = {}
     for config in configs:
-        alike.setdefault((config.arch.name, config.conv.rule), []).append(config)
+        kind = (config.arch.name, config.conv.rule, str(sampled(config)))
+        alike.setdefault(kind, []).append(config)
     passes: dict[str, float] = {}
     for group in alike.values():
         try:
@@ -97,6 +98,6 @@ def _weighted(trunk: nn.Module, config: LocationRun, device: torch.device) -> Cl
     body = copy.deepcopy(trunk).to_empty(device=device)
     for tensor in (*body.parameters(), *body.buffers()):
         tensor.data.fill_(0.01) if tensor.is_floating_point() else tensor.data.zero_()
-    model = Classifier(body, config.conv.rule, "max").to(device).eval()  # type: ignore[arg-type]
+    model = Classifier(body, config.conv.rule, "max", sampling=sampled(config)).to(device).eval()  # type: ignore[arg-type]
     model.feature_map.background = place(config).background
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -49,7 +49,9 @@ def cached(
 
 
 def _key(model: Classifier, task: Quadrant, pictures: Tensor, engine: str) -> str:
-    boundary = (model.feature_map.conv, model.feature_map.background)
+    boundary: tuple[object, ...] = (model.feature_map.conv, model.feature_map.background)
+    if not model.feature_map.sampling.strided:
+        boundary = (*boundary, model.feature_map.sampling)
     digest = hashlib.sha256(
         f"{EDITION} {pictures.device.type} {task} {boundary} {model.pooling} {engine} {model.trunk}".encode()
     )

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from equivariance.boundary import STRIDED
 from equivariance.data import SPLITS, load_pictures
 from equivariance.data.quadrant import Quadrant, with_mirrored
 from equivariance.engine import as_input, choose
 from equivariance.experiments.location.features import cached
-from equivariance.experiments.location.structure import move_border_into_padding
+from equivariance.experiments.location.structure import move_border_into_padding, sampled
 from equivariance.models import Classifier, build, train_mode
 from equivariance.probe import fit_probe
 from equivariance.train import Examples, Report, Row, fit, sgd, unheard
@@ -92,7 +93,8 @@ def network(config: LocationRun, task: Quadrant, device: torch.device, pictures:
         device: where it goes.
         pictures: the training split, by which a random network that is to be frozen is calibrated; None: not at all.
     """
-    model = build(config.arch, config.init, config.conv.rule, config.experiment.pooling, config.seed)
+    pooling, sampling = config.experiment.pooling, sampled(config)
+    model = build(config.arch, config.init, config.conv.rule, pooling, config.seed, sampling=sampling)
     # A quarter faster, the same numbers to rounding.
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.feature_map.background = task.background
@@ -107,7 +109,8 @@ def calibrate(model: Classifier, task: Quadrant, pictures: Tensor) -> None:
 
     Fresh statistics (mean 0, variance 1) would make normalisation the identity, and in many networks the signal then
     vanishes before the last layer. So one pass over the training pictures sets them, always without border and with the
-    published convolution: every border and convolution type then sees the same network, weights and statistics.
+    published convolution and sampling: every border, convolution type and sampling then sees the same network, weights
+    and statistics.
 
     Args:
         model: changed in place.
@@ -119,14 +122,15 @@ def calibrate(model: Classifier, task: Quadrant, pictures: Tensor) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over batches
-    conv, model.feature_map.conv = model.feature_map.conv, "same"
+    conv, sampling = model.feature_map.conv, model.feature_map.sampling
+    model.feature_map.conv, model.feature_map.sampling = "same", STRIDED
     model.eval()  # no dropout: what is frozen is to be the same network every time
     for norm in norms:
         norm.train()
     with torch.no_grad():
         for chunk in pictures.split(32):
             model.feature_map(task.bare().both(chunk).dense())
-    model.feature_map.conv = conv
+    model.feature_map.conv, model.feature_map.sampling = conv, sampling
     model.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from equivariance.experiments.headlines import accuracy
+from equivariance.experiments.headlines import accuracy, sampled
 from sweeps.experiments import Experiment
 
 
 def label(config: Any) -> str:
     """A run in a few words."""
-    return f"{config.arch.name} {config.init.name} {config.conv.name} border={config.border} seed={config.seed}"
+    boundary = f"{config.conv.name}{sampled(config)}"
+    return f"{config.arch.name} {config.init.name} {boundary} border={config.border} seed={config.seed}"
 
 
 HERE = "equivariance.experiments.quadrant"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from equivariance.experiments.location.earlier import completed
 from equivariance.experiments.quadrant.figure import border_panels
 from sweeps import tables
 
@@ -39,7 +40,7 @@ PUBLISHED = {(*key, "same", b): v for key, values in _READ.items() for b, v in z
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a cell: AXES, what else differs, the columns of `tables.cells`, published."""
-    found = tables.cells(frame, AXES, "accuracy")
+    found = tables.cells(completed(frame), AXES, "accuracy")
     found["published"] = [PUBLISHED.get(key) for key in found[AXES].itertuples(index=False, name=None)]
     found["published"] = found["published"].astype(float)
     return found.sort_values([*AXES, *_settings(found)], ignore_index=True)

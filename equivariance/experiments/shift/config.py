@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from equivariance.config import AnyArch, Choice, Run, Scratch, Section
+from equivariance.config import AnyArch, Choice, Downsample, Run, Scratch, Section
 from equivariance.config.base import Batch, Decay, Epochs, Rate, Seed, Share
 from equivariance.config.run import Named
 
@@ -21,13 +21,6 @@ class Shift(Named):
     reach: Annotated[int, Field(ge=1, le=256)]  # pixels; objects move by up to this along each axis
     draws: Annotated[int, Field(ge=1, le=1000)]  # pairs of places for each test picture
     background: Literal["black", "mean"]  # mean: 0 after normalisation
-
-
-class Downsample(Section):
-    """How strided layers sample."""
-
-    name: Literal["strided", "blur", "polyphase"]
-    size: Annotated[int, Field(ge=1, le=7)]  # taps of the blur's filter along an axis
 
 
 class Objects(Section):
@@ -75,6 +68,4 @@ class ShiftRun(Run):
             )
         if data.name != "digits" and not data.root:
             raise ValueError(f"data.root=null: data={data.name} needs a folder; allowed: data.root=FOLDER")
-        if self.downsample.name != "blur" and self.downsample.size != 1:
-            raise ValueError(f"downsample.size={self.downsample.size}: allowed: 1 but with downsample=blur")
         return self
