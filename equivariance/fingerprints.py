@@ -10,10 +10,14 @@ from pathlib import Path
 
 from equivariance.config import PythonArch, Run
 from equivariance.config.data import Pictures
+from equivariance.config.labelled import Labelled
 from equivariance.errors import UserError, printable
 from equivariance.registries import DATA
 from sweeps.digests import remembered
 from sweeps.registry import look_here
+
+# So many files of a folder of classes count by their content, the others by name and size: ImageNet has 1.3 million.
+BY_CONTENT = 20_000
 
 
 def fingerprints(config: Run) -> dict[str, str]:
@@ -31,6 +35,8 @@ def fingerprints(config: Run) -> dict[str, str]:
     reads = getattr(config.data, "files", None)
     if reads and config.data.root:  # type: ignore[attr-defined]
         found["data.root"] = _files(tuple(reads()), runs)
+    if isinstance(config.data, Labelled) and config.data.root:
+        found |= _labelled(config.data, runs)
     if config.init.checkpoint:
         found["init.checkpoint"] = _checkpoint(Path(config.init.checkpoint), runs)
     if isinstance(config.arch, PythonArch):
@@ -51,6 +57,22 @@ def _module(key: str, name: str, runs: Path) -> str:
     if spec is None or not spec.origin or not Path(spec.origin).is_file():
         raise UserError(f"{key}={name}: no such module in this folder or among the installed packages")
     return remembered([Path(spec.origin)], _memo(Path(spec.origin), runs))[0]
+
+
+def _labelled(data: Labelled, runs: Path) -> dict[str, str]:
+    """Of what lies in a folder; of what torchvision checks itself, nothing."""
+    from equivariance.data.labelled import held
+
+    root, files = Path(str(data.root)), tuple(held(data))
+    return {"data.root": _among(root, files, runs)} if files else {}
+
+
+@lru_cache(8)
+def _among(root: Path, files: tuple[Path, ...], runs: Path) -> str:
+    """Some of the files in a folder; once for all runs of a sweep, too."""
+    from equivariance.data.folder import fingerprint_of
+
+    return fingerprint_of(list(files), root, BY_CONTENT, partial(remembered, memo=_memo(root, runs)))
 
 
 @lru_cache(8)

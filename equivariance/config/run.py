@@ -75,7 +75,10 @@ def validate(raw: dict[str, Any]) -> Run:
 
 # What decides no number: where a run computes and is kept. Paths and modules are replaced by fingerprints of what they
 # hold.
-CIRCUMSTANCES = ("engine", "device", "runs", "force", "tracking", "import", "data.root", "init.checkpoint")
+CIRCUMSTANCES = (
+    *("engine", "device", "runs", "force", "tracking", "import"),
+    *("data.root", "data.workers", "init.checkpoint"),
+)
 
 
 def scientific(config: Run, fingerprints: dict[str, str]) -> dict[str, Any]:

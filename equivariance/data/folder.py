@@ -40,7 +40,7 @@ def files(root: Path) -> dict[Path, int]:
     try:
         if not root.is_dir():
             raise UserError(f"data.root={printable(root)}: no such folder")
-        loose, classes = _listed(root)
+        loose, classes = listed(root)
     except OSError as error:
         raise UserError(f"data.root={printable(root)}: cannot be read ({reason(error)})") from error
     if loose and classes:
@@ -62,16 +62,22 @@ def files(root: Path) -> dict[Path, int]:
 
 
 def fingerprint(root: Path, count: int, digest: Callable[[list[Path]], list[str]]) -> str:
-    """A digest of what a folder holds.
+    """A digest of what a folder holds; see `fingerprint_of`.
 
-    Args:
-        root: the folder.
-        count: so many pictures, the first that `files` lists, count by their content; the others, which stand in for
-            unreadable ones, by name and size.
-        digest: gives those of files' contents.
     Raises: UserError: no such folder, or no pictures in it.
     """
-    found = list(files(root))
+    return fingerprint_of(list(files(root)), root, count, digest)
+
+
+def fingerprint_of(found: list[Path], root: Path, count: int, digest: Callable[[list[Path]], list[str]]) -> str:
+    """A digest of files in a folder.
+
+    Args:
+        found: the files.
+        root: the folder.
+        count: so many of them, the first ones, count by their content; the others by name and size.
+        digest: gives those of files' contents.
+    """
     readable = [file for file in found[:count] if os.access(file, os.R_OK)]
     contents = dict(zip(readable, digest(readable), strict=True))
     whole = hashlib.sha256()
@@ -107,7 +113,7 @@ def shrink(image: Image.Image, side: int, resize: str) -> np.ndarray:
     return _released(image, side) if resize == "released" else _antialiased(image, side)
 
 
-def _listed(folder: Path) -> tuple[list[Path], dict[Path, list[Path]]]:
+def listed(folder: Path) -> tuple[list[Path], dict[Path, list[Path]]]:
     """The pictures in a folder itself, and below each of its sub-folders that has any."""
     inside = sorted((p for p in folder.iterdir() if not _ignored(p.name)), key=_in_order)
     loose = [p for p in inside if p.suffix.lower() in SUFFIXES and p.is_file()]

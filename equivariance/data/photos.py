@@ -39,12 +39,25 @@ def photos(data: Pictures, side: int, skipped: list[str]) -> Iterator[Picture]:
         side: pixels a side of the pictures.
         skipped: nothing is.
     """
-    generator = np.random.default_rng(data.seed)
+    return crops(np.random.default_rng(data.seed), side, SPLITS, data.resize)
+
+
+def crops(
+    generator: np.random.Generator, side: int, splits: tuple[str, ...], resize: str = "antialias"
+) -> Iterator[Picture]:
+    """Crops of each photograph in turn, without end.
+
+    Args:
+        generator: of their places and sizes.
+        side: pixels a side of the pictures.
+        splits: those for which each photograph gives a crop, from the split's own strip.
+        resize: see `folder.shrink`.
+    """
     images = [photograph(name) for name in PHOTOS]
     for number in count():
         image, name = images[number % len(images)], PHOTOS[number % len(PHOTOS)]
-        for index, split in enumerate(SPLITS):
-            yield _crop(_strip(image, index), name, split, side, generator, data.resize)
+        for split in splits:
+            yield _crop(_strip(image, SPLITS.index(split)), name, split, side, generator, resize)
 
 
 def photograph(name: str) -> Image.Image:

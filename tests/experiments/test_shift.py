@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from equivariance.data.labelled import load
 from equivariance.errors import UserError
 from equivariance.experiments import compute
-from equivariance.experiments.shift.objects import Backdrop, load
+from equivariance.experiments.shift.objects import Backdrop
 
 TINY = ("experiment=shift", "device=cpu", "data.train=60", "data.validation=10", "data.test=24", "optim.epochs=1")
 FAST = (*TINY, "experiment.draws=2", "experiment.reach=6", "experiment.canvas=32", "optim.lr=0.02")

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from equivariance.config import AnyArch, Choice, Downsample, Run, Scratch, Section
-from equivariance.config.base import Batch, Decay, Epochs, Rate, Seed, Share
+from equivariance.config.base import Batch, Decay, Epochs, Rate, Share
+from equivariance.config.labelled import Labelled, labelled_kinds
 from equivariance.config.run import Named
-
-Images = Annotated[int, Field(ge=10, le=50_000)]  # of a split
 
 
 class Shift(Named):
@@ -21,18 +20,6 @@ class Shift(Named):
     reach: Annotated[int, Field(ge=1, le=256)]  # pixels; objects move by up to this along each axis
     draws: Annotated[int, Field(ge=1, le=1000)]  # pairs of places for each test picture
     background: Literal["black", "mean"]  # mean: 0 after normalisation
-
-
-class Objects(Section):
-    """Labelled pictures of objects."""
-
-    name: Literal["digits", "fashion_mnist", "cifar10"]
-    root: str | None  # folder of the data set
-    train: Images
-    validation: Images
-    test: Images
-    side: Annotated[int, Field(ge=8, le=256)]  # pixels a side of the object on the canvas
-    seed: Seed  # of the choice of images
 
 
 class Cosine(Section):
@@ -52,7 +39,7 @@ class ShiftRun(Run):
     experiment: Shift
     arch: AnyArch
     init: Scratch
-    data: Annotated[Objects, Choice(lambda: dict.fromkeys(("digits", "fashion_mnist", "cifar10"), Objects))]
+    data: Annotated[Labelled, Choice(labelled_kinds)]
     optim: Annotated[Cosine, Choice.of(Cosine)]
     downsample: Downsample
     engine: Literal["auto", "dense"]
@@ -66,6 +53,4 @@ class ShiftRun(Run):
                 f"experiment.reach={experiment.reach}: an object of data.side={data.side} in the middle of"
                 f" experiment.canvas={experiment.canvas} has room for {room}; allowed: up to {room}"
             )
-        if data.name != "digits" and not data.root:
-            raise ValueError(f"data.root=null: data={data.name} needs a folder; allowed: data.root=FOLDER")
         return self

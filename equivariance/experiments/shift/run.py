@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from equivariance.boundary import Sampling
+from equivariance.data.labelled import Labelled, load
 from equivariance.decoding import digits
 from equivariance.experiments.result import Result
-from equivariance.experiments.shift.objects import Backdrop, Split, load
+from equivariance.experiments.shift.objects import Backdrop
 from equivariance.models import Classifier, build
 from equivariance.stopping import Cosine
 from equivariance.train import Examples, Recipe, Report, fit, score, shuffled, unheard
@@ -40,16 +41,22 @@ def run(config: ShiftRun, device: torch.device, report: Report = unheard) -> Res
     Raises: UserError: images that cannot be had. NotFinite: training diverges.
     """
     splits, backdrop = load(config.data), Backdrop.of(config)
-    model = _model(config, backdrop, device, int(splits["train"].labels.max()) + 1)
+    model = _model(config, backdrop, device, len(splits["train"].classes))
     middle = torch.zeros(1, 2, dtype=torch.int64)
 
-    def examples(split: Split) -> Examples:
+    def examples(split: Labelled) -> Examples:
         def inputs(chosen: Tensor) -> Tensor:
             return backdrop.images(split.pixels[chosen], middle.expand(len(chosen), 2)).to(device)
 
         return Examples(split.labels.to(device), lambda chosen: inputs(chosen.cpu()))
 
-    history = fit(model, examples(splits["train"]), examples(splits["validation"]), _recipe(config, model), report)
+    history = fit(
+        model,
+        examples(splits["train"]),
+        examples(splits["validation"]),
+        _recipe(config, model, len(splits["train"])),
+        report,
+    )
     model.eval()
     test = splits["test"]
 
@@ -58,7 +65,9 @@ def run(config: ShiftRun, device: torch.device, report: Report = unheard) -> Res
 
     metrics, right = _measured(config, predicted, test)
     weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    return Result(metrics, history, weights, {"engine": "dense"}, right={"accuracy": digits([right])})
+    skipped = "\n".join(line for split in splits.values() for line in split.skipped)
+    notes = {"engine": "dense"} | ({"skipped": skipped} if skipped else {})
+    return Result(metrics, history, weights, notes, right={"accuracy": digits([right])})
 
 
 def _model(config: ShiftRun, backdrop: Backdrop, device: torch.device, classes: int) -> Classifier:
@@ -68,18 +77,18 @@ def _model(config: ShiftRun, backdrop: Backdrop, device: torch.device, classes: 
     return model.to(device)
 
 
-def _recipe(config: ShiftRun, model: Classifier) -> Recipe:
+def _recipe(config: ShiftRun, model: Classifier, count: int) -> Recipe:
     optim = config.optim
     torch.manual_seed(config.seed)  # of dropout, where there is any
     optimiser = torch.optim.SGD(
         model.parameters(), lr=optim.lr, momentum=optim.momentum, nesterov=True, weight_decay=optim.weight_decay
     )
-    order = shuffled(config.data.train, config.seed)
+    order = shuffled(count, config.seed)
     return Recipe(optimiser, Cosine(optim.lr, optim.epochs), optim.epochs, optim.batch, order, model.train)
 
 
 def _predicted(
-    model: Classifier, backdrop: Backdrop, test: Split, moved: Tensor, rolled: Tensor | None, device: torch.device
+    model: Classifier, backdrop: Backdrop, test: Labelled, moved: Tensor, rolled: Tensor | None, device: torch.device
 ) -> Tensor:
     """Class scores [n, classes] of test objects moved by [n, 2], and then the images rolled around by [n, 2]."""
     found = []
@@ -93,7 +102,7 @@ def _predicted(
     return torch.cat(found)
 
 
-def _measured(config: ShiftRun, predicted: Callable[..., Tensor], test: Split) -> tuple[dict[str, float], Tensor]:
+def _measured(config: ShiftRun, predicted: Callable[..., Tensor], test: Labelled) -> tuple[dict[str, float], Tensor]:
     experiment, count = config.experiment, len(test.labels)
     # Of the seed alone, so that all variants of a seed are asked about the same places.
     places, rolls = (torch.Generator().manual_seed(config.seed) for _ in range(2))

@@ -1,0 +1,47 @@
+"""Pictures with a class each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Pixels(Protocol):
+    """Pictures of one size, in memory (a tensor is one) or read when they are asked for."""
+
+    def __len__(self) -> int:
+        """Pictures."""
+
+    def __getitem__(self, chosen: Tensor) -> Tensor:
+        """Those of indices int64 [b]: float [b, 3, side, side], in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The pictures of one split.
+
+    Args:
+        pixels: n of them; indexed by int64 [b], they are float [b, 3, side, side], in [0, 1].
+        labels: int64 [n], indices into `classes`.
+        names: of each picture, the same wherever the data set lies.
+        classes: names, in order; the same in all splits.
+        skipped: a line for each picture that was left out, with the reason.
+    """
+
+    pixels: Pixels
+    labels: Tensor
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    skipped: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def resized(pixels: Tensor, side: int) -> Tensor:
+    """Float [n, 1 or 3, h, w], in [0, 1], to [n, 3, side, side]."""
+    found = F.interpolate(pixels, (side, side), mode="bilinear", align_corners=False, antialias=True)
+    return found.clamp(0, 1).expand(-1, 3, -1, -1)
