@@ -17,7 +17,7 @@ from torch import nn
 
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
-from equivariance.reach import Pools, Reach, Sight, reach
+from equivariance.reach import Pixels, Pools, Reach, Sight, reach
 
 # Borders below the limit that are tried for one with which a network runs.
 TRIED = 64
@@ -139,10 +139,10 @@ def _pooled_on(network: nn.Module, sides: list[int], period: int, channels: int)
 
 
 def _grown(pooled: Pools, pixels: int) -> Pools:
-    return frozenset(tuple(replace(s, size=s.size + pixels // s.stride) for s in sights) for sights in pooled)
+    return frozenset(tuple(replace(s, size=s.size + int(pixels // s.stride)) for s in sights) for sights in pooled)
 
 
-def receptive_field(network: nn.Module, side: int = 4096, channels: int = 3) -> tuple[int, int]:
+def receptive_field(network: nn.Module, side: int = 4096, channels: int = 3) -> tuple[int, Pixels]:
     """Receptive field and total stride of a network's last feature map, in pixels.
 
     Args:

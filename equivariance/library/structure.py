@@ -13,6 +13,7 @@ from equivariance.boundary import STRIDED, Sampling
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.models.classifier import FeatureMap
+from equivariance.reach import Pixels
 from equivariance.registries import CONVS
 
 
@@ -21,11 +22,11 @@ class ReceptiveField(NamedTuple):
 
     Args:
         field: from the first pixel it sees to the last, inclusive.
-        stride: from one unit to the next.
+        stride: from one unit to the next; a fraction where there are more units than pixels.
     """
 
     field: int
-    stride: int
+    stride: Pixels
 
 
 def receptive_field(model: nn.Module, channels: int = 3) -> ReceptiveField:

@@ -14,6 +14,7 @@ from equivariance.ops import pixels as pixels
 from equivariance.ops import reducing as reducing
 from equivariance.ops import reshaping as reshaping
 from equivariance.ops import sliding as sliding
+from equivariance.ops import spreading as spreading
 from equivariance.ops.call import describe
 from equivariance.ops.descriptions import (
     Answer,
@@ -25,7 +26,9 @@ from equivariance.ops.descriptions import (
     Pad,
     Pixelwise,
     Pool,
+    Resample,
     Slide,
+    Spread,
     Unknown,
     Unroll,
     Upsample,
@@ -46,7 +49,9 @@ __all__ = [
     "Pad",
     "Pixelwise",
     "Pool",
+    "Resample",
     "Slide",
+    "Spread",
     "Unknown",
     "Unroll",
     "Upsample",

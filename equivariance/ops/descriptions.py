@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
@@ -136,6 +137,36 @@ class Upsample:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A kernel that every entry of a plain map is spread over: transposed convolution.
+
+    Args:
+        kernels: one an axis; `before` and `after` are entries cut off the ends of all that is spread.
+        channels: C of the result.
+    """
+
+    kernels: tuple[Kernel, ...]
+    channels: int
+
+
+@dataclass(frozen=True)
+class Resample:
+    """Entries between entries: interpolation to another number of them.
+
+    Args:
+        sizes: entries of the result along each axis.
+        steps: from one entry of the result to the next, in entries of the map.
+        starts: where the result's first entry lies, in entries of the map, 0 being the centre of the first.
+        mode: `nearest` takes the entry at or before a place, `linear` the two around it, `cubic` four.
+    """
+
+    sizes: tuple[int, ...]
+    steps: tuple[Fraction, ...]
+    starts: tuple[Fraction, ...]
+    mode: Literal["nearest", "linear", "cubic"]
+
+
+@dataclass(frozen=True)
 class Normalise:
     """Normalisation of each channel over batch and space by their own statistics: batch norm that trains.
 
@@ -193,7 +224,7 @@ class Answer:
     value: Any
 
 
-Description = Pixelwise | Slide | Pad | Crop | Upsample | Normalise | Pool | Unroll | Answer
+Description = Pixelwise | Slide | Spread | Pad | Crop | Upsample | Resample | Normalise | Pool | Unroll | Answer
 
 
 @dataclass(frozen=True)

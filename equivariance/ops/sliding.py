@@ -31,7 +31,7 @@ def convolution(
     axes = _checked(func, input)
     if isinstance(weight, Map) or not isinstance(input, Map):
         raise Unknown(f"{op_name(func)} with a map as its weight")
-    sizes, strides, dilations = weight.shape[2:], _each(stride, axes), _each(dilation, axes)
+    sizes, strides, dilations = weight.shape[2:], each(stride, axes), each(dilation, axes)
     if padding == "same" and set(strides) != {1}:
         raise ValueError("padding='same' of a strided convolution is not defined")
     kernels = tuple(
@@ -95,8 +95,8 @@ def _pool(
 ) -> tuple[Kernel, ...]:
     axes = _checked(func, input)
     none = stride is None or (not isinstance(stride, int) and not len(stride))  # PyTorch also writes an empty list
-    each = (_each(v, axes) for v in (size, size if none else stride, dilation, padding))  # type: ignore[arg-type]
-    kernels = tuple(Kernel(k, s, d, p, p, bool(ceil)) for k, s, d, p in zip(*each, strict=True))
+    numbers = (each(v, axes) for v in (size, size if none else stride, dilation, padding))  # type: ignore[arg-type]
+    kernels = tuple(Kernel(k, s, d, p, p, bool(ceil)) for k, s, d, p in zip(*numbers, strict=True))
     for kernel in kernels:
         if kernel.before > kernel.size // 2:
             raise ValueError(f"a pool of {kernel.size} may pad by half its size at most, not by {kernel.before}")
@@ -127,10 +127,10 @@ def _sides(padding: Size | str, sizes: Sequence[int], dilations: Sequence[int]) 
     if isinstance(padding, str):
         total = [(k - 1) * d if padding == "same" else 0 for k, d in zip(sizes, dilations, strict=True)]
         return [(t // 2, t - t // 2) for t in total]
-    return [(p, p) for p in _each(padding, len(sizes))]
+    return [(p, p) for p in each(padding, len(sizes))]
 
 
-def _each(value: Size, axes: int) -> tuple[int, ...]:
+def each(value: Size, axes: int) -> tuple[int, ...]:
     """One number an axis, of an argument that may be one number for all."""
     if isinstance(value, int):
         return (value,) * axes

@@ -6,7 +6,7 @@ end see beyond the map's edge at some layer. Any network that runs on images run
 
 from equivariance.reach import meanings as meanings  # registers what each description means
 from equivariance.reach.reach import Reach, reach
-from equivariance.reach.sight import Sight, Unseen
+from equivariance.reach.sight import Pixels, Sight, Unseen
 from equivariance.reach.summary import Pools, Summary
 
-__all__ = ["Pools", "Reach", "Sight", "Summary", "Unseen", "reach"]
+__all__ = ["Pixels", "Pools", "Reach", "Sight", "Summary", "Unseen", "reach"]

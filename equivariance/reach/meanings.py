@@ -7,8 +7,22 @@ from typing import Any
 
 import torch
 
-from equivariance.ops import Crop, Kernel, Layout, Normalise, Pad, Pixelwise, Pool, Slide, Unknown, Upsample
+from equivariance.ops import (
+    Crop,
+    Kernel,
+    Layout,
+    Normalise,
+    Pad,
+    Pixelwise,
+    Pool,
+    Resample,
+    Slide,
+    Spread,
+    Unknown,
+    Upsample,
+)
 from equivariance.reach.reach import Reach
+from equivariance.reach.resampling import Places
 from equivariance.reach.sight import Sight
 from equivariance.reach.summary import Summary
 
@@ -56,6 +70,21 @@ def _cropped(sight: Sight, first: int, end: int, step: int) -> Sight:
 def upsample(op: Upsample, input: Reach) -> Reach:
     """Each unit several times."""
     sights = (sight.upsampled(factor) for sight, factor in zip(input.sights, op.factors, strict=True))
+    return Reach(input.form, tuple(sights), input.pools, input)
+
+
+@Reach.means(Spread)
+def spread(op: Spread, input: Reach) -> Reach:
+    """A unit sees what the units saw that are spread over it."""
+    sights = tuple(sight.spread(kernel) for sight, kernel in zip(input.sights, op.kernels, strict=True))
+    return Reach(Layout.plain(op.channels, len(sights)), sights, input.pools, input)
+
+
+@Reach.means(Resample)
+def resample(op: Resample, input: Reach) -> Reach:
+    """A unit sees what the units around its place saw."""
+    axes = zip(op.sizes, op.steps, op.starts, strict=True)
+    sights = (s.resampled(Places(*axis, op.mode)) for s, axis in zip(input.sights, axes, strict=True))
     return Reach(input.form, tuple(sights), input.pools, input)
 
 

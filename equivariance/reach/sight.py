@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import lcm
+from fractions import Fraction
+from math import ceil, lcm
 
 from equivariance.errors import UserError
 from equivariance.ops import Kernel, Unknown
+from equivariance.reach.resampling import Places
+
+Pixels = int | Fraction  # a fraction where units lie closer than pixels
 
 
 class Unseen(UserError):  # noqa: N818 - the name says what it is
@@ -19,9 +23,9 @@ class Sight:
 
     Args:
         size: units.
-        stride: pixels from one unit to the next.
+        stride: pixels from one unit to the next; a fraction after upsampling beyond the image's own.
         first: first pixel that unit 0 sees; negative where it lies outside the image.
-        last: last pixel that unit 0 sees.
+        last: last pixel that unit 0 sees. After upsampling, units see unequally far; both are then of the farthest.
         head: units at the start that see beyond an edge, at this layer or before.
         tail: units at the end that do.
         copied: how far into the map, in units counted from its first padded one, lies what the padding repeats; 0 where
@@ -30,9 +34,9 @@ class Sight:
     """
 
     size: int
-    stride: int = 1
-    first: int = 0
-    last: int = 0
+    stride: Pixels = 1
+    first: Pixels = 0
+    last: Pixels = 0
     head: int = 0
     tail: int = 0
     copied: int = 0
@@ -41,7 +45,7 @@ class Sight:
     @property
     def field(self) -> int:
         """Receptive field in pixels."""
-        return self.last - self.first + 1
+        return int((self.last - self.first) // 1) + 1
 
     def slide(self, kernel: Kernel) -> Sight:
         """The axis after a sliding operation."""
@@ -65,7 +69,7 @@ class Sight:
             self.last + offset + kernel.reach * self.stride,
             head,
             min(size, max(0, size - max(clear, 0))),
-            period=lcm(self.period, stride),
+            period=self._period(stride),
         )
 
     def padded(self, before: int, after: int, mode: str = "constant") -> Sight:
@@ -77,30 +81,65 @@ class Sight:
             mode: of torch.nn.functional.pad.
         """
         most = max(before, after, 0) * {"reflect": 2, "circular": 2, "replicate": 1}.get(mode, 0)
+        size, head, tail = self.size + before + after, max(0, self.head + before), max(0, self.tail + after)
+        if most and (self.tail + before >= self.size or self.head + after >= self.size):
+            head = tail = size  # what is repeated at one end sees beyond the other
         return replace(
             self,
-            size=self.size + before + after,
+            size=size,
             first=self.first - before * self.stride,
             last=self.last - before * self.stride,
-            head=max(0, self.head + before),
-            tail=max(0, self.tail + after),
+            head=head,
+            tail=tail,
             copied=self.copied + most,
         )
 
     def upsampled(self, factor: int) -> Sight:
         """The axis with each unit repeated; a finer unit sees at most what the last of its group would."""
-        stride, rest = divmod(self.stride, factor)
-        if rest:
-            raise Unknown(None, f"a stride of {self.stride} upsampled by {factor}")
-        return replace(
-            self,
-            size=self.size * factor,
-            stride=stride,
-            first=self.first - (factor - 1) * stride,
-            head=self.head * factor,
-            tail=self.tail * factor,
-            copied=self.copied * factor,
+        return self.spread(Kernel(factor, factor))
+
+    def spread(self, kernel: Kernel) -> Sight:
+        """The axis after a transposed sliding operation, whose kernel's padding is cut off the ends."""
+        size = (self.size - 1) * kernel.stride + kernel.span - kernel.before - kernel.after
+        if size < 1:
+            raise UserError("the image is too small for this network")
+        stride = whole(Fraction(self.stride) / kernel.stride)
+        # Units that a unit of the head, or the one before the first, is spread over; and so at the end.
+        head = (self.head - 1) * kernel.stride + kernel.span - kernel.before
+        tail = size - (self.size - self.tail) * kernel.stride + kernel.before
+        return Sight(
+            size,
+            stride,
+            whole(self.first + (kernel.before - kernel.reach) * stride),
+            whole(self.last + kernel.before * stride),
+            min(size, max(0, head)),
+            min(size, max(0, tail)),
+            self.copied * kernel.stride + (kernel.reach if self.copied else 0),
+            self._period(stride),
         )
+
+    def resampled(self, places: Places) -> Sight:
+        """The axis after interpolation; at its ends the last unit stands for those beyond.
+
+        Raises: Unknown: rounding decides which units are taken.
+        """
+        places.check()
+        stride = whole(self.stride * places.step)
+        low, high = places.spread()
+        return Sight(
+            places.size,
+            stride,
+            whole(self.first + low * self.stride),
+            whole(self.last + high * self.stride),
+            places.before(self.head),
+            places.size - places.up_to(self.size - self.tail),
+            ceil(self.copied / places.step) if self.copied and places.step else self.copied,
+            self._period(stride),
+        )
+
+    def _period(self, stride: Pixels) -> int:
+        """Pixels after which the pattern repeats with units so far apart too."""
+        return lcm(self.period, stride.numerator) if stride else self.period
 
     def joined(self, other: Sight) -> Sight:
         """The axis of a sum or concatenation: a unit sees what either of its parts saw."""
@@ -116,3 +155,8 @@ class Sight:
             max(self.copied, other.copied),
             lcm(self.period, other.period),
         )
+
+
+def whole(pixels: Pixels) -> Pixels:
+    """The same number, of Python's own whole ones where it is whole."""
+    return pixels.numerator if pixels.denominator == 1 else pixels
