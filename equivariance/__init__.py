@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from equivariance.library import Halo as Halo
     from equivariance.library import LeakDistance as LeakDistance
     from equivariance.library import PositionAccuracy as PositionAccuracy
     from equivariance.library import ReceptiveField as ReceptiveField
     from equivariance.library import assert_position_blind as assert_position_blind
     from equivariance.library import certified_border as certified_border
+    from equivariance.library import halo as halo
     from equivariance.library import leak_distance as leak_distance
     from equivariance.library import place as place
     from equivariance.library import position_accuracy as position_accuracy
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Halo",
     "LeakDistance",
     "PositionAccuracy",
     "ReceptiveField",
     "assert_position_blind",
     "certified_border",
+    "halo",
     "leak_distance",
     "place",
     "position_accuracy",

@@ -146,7 +146,7 @@ def test_the_science_knows_nothing_of_the_platform(path):
 
 @pytest.mark.parametrize("path", below("equivariance"), ids=relative)
 def test_only_the_entry_point_knows_hydra_and_mlflow(path):
-    entry = {"run.py", "command.py", "overrides.py"}
+    entry = {"run.py", "halo.py", "command.py", "overrides.py"}
     if path.parent != ROOT / "equivariance" or path.name not in entry:
         assert not tops(imported(path)) & PLATFORM
 
@@ -155,6 +155,7 @@ def test_only_the_entry_point_knows_hydra_and_mlflow(path):
     ("folder", "above"),
     [
         ("equivariance/canvas", ("models", "data", "experiments", "train", "run", "config")),
+        ("equivariance/tiles", ("models", "data", "experiments", "train", "run", "config", "library", "canvas")),
         ("equivariance/data", ("models", "experiments", "train", "run")),
         ("equivariance/models", ("data", "experiments", "train", "run")),
         ("equivariance/train.py", ("experiments", "run", "data")),
@@ -342,6 +343,7 @@ print(len(out.getvalue()) > 100, sorted({{"torch", "mlflow", "optuna", "matplotl
     [
         ("equivariance.run", ["run", "--help"]),
         ("equivariance.run", ["run", "--cfg", "job"]),
+        ("equivariance.halo", ["halo", "--help"]),
         ("sweeps", ["sweeps"]),
         ("sweeps", ["sweeps", "--help"]),
     ],

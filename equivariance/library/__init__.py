@@ -4,13 +4,16 @@ from equivariance.canvas import place
 from equivariance.library.assertions import assert_position_blind
 from equivariance.library.position import LeakDistance, PositionAccuracy, leak_distance, position_accuracy
 from equivariance.library.structure import ReceptiveField, certified_border, receptive_field, with_conv
+from equivariance.tiles import Halo, halo
 
 __all__ = [
+    "Halo",
     "LeakDistance",
     "PositionAccuracy",
     "ReceptiveField",
     "assert_position_blind",
     "certified_border",
+    "halo",
     "leak_distance",
     "place",
     "position_accuracy",

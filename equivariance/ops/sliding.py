@@ -31,6 +31,8 @@ def convolution(
     axes = _checked(func, input)
     if isinstance(weight, Map) or not isinstance(input, Map):
         raise Unknown(f"{op_name(func)} with a map as its weight")
+    if weight.shape[1] * groups != input.shape[1]:
+        raise RuntimeError(f"{op_name(func)} of {input.shape[1]} channels by a weight for {weight.shape[1] * groups}")
     sizes, strides, dilations = weight.shape[2:], each(stride, axes), each(dilation, axes)
     if padding == "same" and set(strides) != {1}:
         raise ValueError("padding='same' of a strided convolution is not defined")

@@ -28,6 +28,8 @@ def transposed(
         raise Unknown(f"{op_name(func)} with a map as its weight")
     if not input.form.is_plain or input.axes_of_space != axes:
         raise Unknown(f"{op_name(func)} of a map that does not lie as [N, C, {', '.join('DHW'[-axes:])}]")
+    if weight.shape[0] != input.shape[1]:
+        raise RuntimeError(f"{op_name(func)} of {input.shape[1]} channels by a weight for {weight.shape[0]}")
     strides, cuts, more, spread = (each(value, axes) for value in (stride, padding, output_padding, dilation))
     kernels = (
         Kernel(k, s, d, p, p - o) for k, s, d, p, o in zip(weight.shape[2:], strides, spread, cuts, more, strict=True)

@@ -1,0 +1,53 @@
+"""A network as its library gives it, with all of its outputs: no trunk is cut, no head replaced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from equivariance.errors import UserError, reason
+from equivariance.models import own
+
+if TYPE_CHECKING:
+    from equivariance.config import Arch
+
+
+def whole(arch: Arch) -> nn.Module:
+    """A network without weights, in eval mode, for what follows from its structure alone.
+
+    Args:
+        arch: library and name: `torchvision` (segmentation networks too), `timm` or `python`.
+    Raises: UserError: the library lacks the network or cannot build it.
+    """
+    if arch.library == "python":
+        return own.network(arch.name, getattr(arch, "kwargs", None) or {}).eval()
+    if arch.library not in ("torchvision", "timm"):
+        raise UserError(f"arch.library={arch.library}: allowed: torchvision, timm, python")
+    try:
+        return (_torchvision if arch.library == "torchvision" else _timm)(arch.name).eval()
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # other people's code: it may fail in any way
+        raise UserError(f"arch.name={arch.name}: cannot be built ({reason(error)})") from error
+
+
+def _torchvision(name: str) -> nn.Module:
+    from torchvision import models
+
+    known = [n for n in models.list_models() if not n.startswith("quantized")]
+    if name not in known:
+        near = [n for n in known if n.partition("_")[0] == name.partition("_")[0]] or known
+        raise UserError(f"arch.name={name}: not a torchvision network; allowed: {', '.join(near)}")
+    backbone = {"weights_backbone": None} if models.list_models(models.segmentation).count(name) else {}
+    with torch.device("meta"):
+        return models.get_model(name, weights=None, **backbone)
+
+
+def _timm(name: str) -> nn.Module:
+    import timm
+
+    if name not in timm.list_models():
+        raise UserError(f"arch.name={name}: not a timm network; allowed: those of timm.list_models()")
+    return timm.create_model(name)

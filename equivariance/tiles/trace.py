@@ -1,0 +1,211 @@
+"""What a network's calls see of an image of some size: one run without values, and what was noted on the way."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from dataclasses import dataclass, field
+from math import lcm
+from typing import Any
+from weakref import finalize
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from equivariance.errors import UserError, reason
+from equivariance.ops import Layout, calling_module
+from equivariance.ops.call import maps_among, op_name
+from equivariance.reach import Reach, Sight, Summary, Unseen, reach
+from equivariance.tiles.output import Selected
+
+Key = tuple[Any, int]  # a function and which of its calls
+NORMS = (F.group_norm, F.instance_norm)
+MEANS = ("mean", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A layer that keeps tiles from being exact, and why.
+
+    Args:
+        layer: path and class.
+        why: in words.
+    """
+
+    layer: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A call that takes statistics of all of a map.
+
+    Args:
+        key: the function and which of its calls.
+        reason: its layer, and what it does.
+        sights: what the units of the map see, one an axis.
+        summable: whether sums over tiles give it.
+    """
+
+    key: Key
+    reason: Reason
+    sights: tuple[Sight, ...]
+    summable: bool
+
+
+@dataclass
+class Trace:
+    """A run of a network on an image without values.
+
+    Args:
+        sides: of the image, in pixels.
+        statistics: calls that depend on the whole image, in order; the network is traced as if they were known.
+        reasons: layers that keep tiles from being exact in other ways.
+        course: of each call that gives a map, the call in words and what its units see along each axis.
+        memory: bytes of all maps that are alive at once, at most, for one image; what kernels need besides not counted.
+        sights: what the units of the output see, one an axis.
+        channels: of the output.
+    """
+
+    sides: tuple[int, ...]
+    statistics: list[Statistic] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    course: list[tuple[str, tuple[Sight, ...]]] = field(default_factory=list)
+    memory: int = 0
+    sights: tuple[Sight, ...] = ()
+    channels: int = 0
+
+    def grid(self) -> tuple[int, ...]:
+        """Pixels along each axis after which all that the network computes repeats."""
+        every = [self.sights, *(s.sights for s in self.statistics)]
+        return tuple(lcm(*(sight.period for sight in axis)) for axis in zip(*every, strict=True))
+
+
+class Unfollowed(Unseen):
+    """A network cannot be followed to its end.
+
+    Args:
+        unseen: the operation that is not known.
+        trace: what was noted before it.
+    """
+
+    def __init__(self, unseen: Unseen, trace: Trace) -> None:
+        super().__init__(str(unseen).removesuffix("; no certificate for this network"))
+        self.trace = trace
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """All that keeps tiles from being exact, as far as it could be followed."""
+        what, _, layer = str(self).removesuffix(")").rpartition(" (called in ")
+        return (*self.trace.reasons, *(s.reason for s in self.trace.statistics), Reason(layer, what or str(self)))
+
+
+def trace(network: Selected, sides: tuple[int, ...], channels: int) -> Trace:
+    """What a network's calls see of an image of these sides.
+
+    Args:
+        network: the model and which output is the map.
+        sides: pixels along each axis.
+        channels: of the image.
+    Raises: Unfollowed: an operation whose reach is not known. UserError: the model fails on such an image, or its
+        output is no map [N, C, *space].
+    """
+    found = Trace(sides)
+    with torch.no_grad(), _Watch(found):
+        try:
+            last = reach(network, *sides, channels=channels)  # type: ignore[arg-type]
+        except Unseen as unseen:
+            raise Unfollowed(unseen, found) from None
+        except UserError:
+            raise
+        except Exception as error:  # other people's code: it may fail in any way
+            raise UserError(f"the model fails on images of {list(sides)} pixels: {reason(error)}") from error
+    if not isinstance(last, Reach) or last.form != Layout.plain(last.form.channels[0], len(sides)):
+        raise UserError(f"the model's output is no map [N, C, {', '.join('DHW'[-len(sides) :])}]")
+    found.sights, found.channels = last.sights, last.form.channels[0]
+    return found
+
+
+class _Watch(TorchFunctionMode):
+    """Notes what calls see, which take statistics, and what is alive."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__()
+        self.trace, self.count = trace, Counter[Any]()
+        self._alive: dict[int, int] = {}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        self.count[func] += 1
+        maps = [m for m in maps_among((*args, *kwargs.values())) if isinstance(m, Reach)]
+        if not maps:
+            return func(*args, **kwargs)
+        for each in maps:
+            self._count(each)
+        if func in NORMS and _of_the_image(func, args, kwargs):
+            self._note(func, maps[0], "its statistics are those of the whole image", True)
+            found: Any = maps[0].clone()
+        else:
+            found = func(*args, **kwargs)
+        self._look(func, args, kwargs, maps, found)
+        return found
+
+    def _look(self, func: Any, args: Any, kwargs: Any, maps: list[Reach], found: Any) -> None:
+        parts = found if isinstance(found, tuple) else (found,)
+        given = _summaries((*args, *kwargs.values()))
+        for part in parts:
+            self._count(part)
+            if isinstance(part, Reach):
+                self.trace.course.append((f"{op_name(func)} in {calling_module()}", part.sights))
+            gained = isinstance(part, Reach) and not given and part.pools - frozenset().union(*(m.pools for m in maps))
+            if (isinstance(part, Summary) and not given) or gained:
+                plain = maps[0].form.is_plain and isinstance(part, Summary) and part.numel() == maps[0].form.channels[0]
+                known = op_name(func) in MEANS and plain
+                self._note(func, maps[0], "it sees all of the image at once", known)
+        if func is F.batch_norm and _bound(func, args, kwargs)["training"]:
+            self._forbid(
+                "batch norm in train mode: its statistics are those of the batch of tiles; allowed: model.eval()"
+            )
+        if func is F.interpolate and _bound(func, args, kwargs)["align_corners"]:
+            self._forbid("interpolate with align_corners=True: where it samples depends on the size of the image")
+        if func is F.pad and _bound(func, args, kwargs)["mode"] == "circular":
+            self._forbid("circular padding joins opposite edges of the image")
+
+    def _note(self, func: Any, map: Reach, why: str, summable: bool) -> None:
+        key = (func, self.count[func])
+        if not any(s.key == key for s in self.trace.statistics):
+            self.trace.statistics.append(Statistic(key, Reason(calling_module(), why), map.sights, summable))
+
+    def _forbid(self, why: str) -> None:
+        found = Reason(calling_module(), why)
+        if found not in self.trace.reasons:
+            self.trace.reasons.append(found)
+
+    def _count(self, tensor: Any) -> None:
+        """Counts a tensor as long as it is alive."""
+        if isinstance(tensor, Reach | Summary) and id(tensor) not in self._alive:
+            self._alive[id(tensor)] = tensor.numel() * tensor.dtype.itemsize
+            finalize(tensor, self._alive.pop, id(tensor), 0)
+            self.trace.memory = max(self.trace.memory, sum(self._alive.values()))
+
+
+def _of_the_image(func: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a norm's statistics are those of its image, not running ones."""
+    given = _bound(func, args, kwargs)
+    return bool(given.get("use_input_stats", True)) and given.get("running_mean") is None
+
+
+def _bound(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """A call's arguments by name, defaults included."""
+    given = inspect.signature(func).bind(*args, **kwargs)
+    given.apply_defaults()
+    return dict(given.arguments)
+
+
+def _summaries(values: Any) -> list[Tensor]:
+    return [v for v in values if isinstance(v, Summary)]
