@@ -13,6 +13,7 @@ from torch import Tensor
 from equivariance.boundary.place import Index, Passage, Place
 from equivariance.boundary.rules import Outputs, Rule, centred, extent, padded, unstrided, wished_phase
 from equivariance.boundary.sampling import STRIDED, Sampling
+from equivariance.boundary.still import filled, layers
 from equivariance.errors import UserError
 from equivariance.ops import Kernel, Layout, Map, calling_module
 
@@ -31,7 +32,8 @@ class Bounded(Map):
         form: how it lies.
         passage: the rule and the phases of this forward pass.
         place: where it lies.
-        background: [1 or N, C, 1, ...], what an endless background gives at this layer; None but for `unbounded`.
+        background: [1 or N, C, 1, ...], what an endless background gives at this layer; None but for `unbounded`. Along
+            axes that stay as published it has the map's entries.
     """
 
     content: Tensor
@@ -133,6 +135,7 @@ class Bounded(Map):
         apply: Apply,
         outside: str | None = None,
         fine: bool = False,
+        beyond: float = 0.0,
     ) -> Bounded:
         """A sliding operation under this rule.
 
@@ -142,14 +145,20 @@ class Bounded(Map):
             apply: the operation itself, without padding.
             outside: what pads the map, if not what the rule says.
             fine: whether `apply` gives an output at every entry, and the stride is still to be taken.
+            beyond: what pads axes that stay as published.
         """
         found = [self.extent(axis, kernel, outputs, fine) for axis, kernel in enumerate(kernels)]
-        sides = [(before, after) for before, after, _ in found]
-        content = apply(padded(self.content, self.form, self.background, sides, outside or self.rule.outside))
-        background = self.background
+        still = self.passage.still
+        sides = [(0, 0) if axis in still else side[:2] for axis, side in enumerate(found)]
+        time = layers(still, [side[:2] for side in found], self.place.margins, self.place.lowest, beyond)
+        background = None if self.background is None else filled(self.background, self.form, time)
+        # An endless background is as long as the map before time is padded; else what pads time pads the corners.
+        whole = self.content if self.background is not None else filled(self.content, self.form, time)
+        whole = padded(whole, self.form, self.background, sides, outside or self.rule.outside)
+        content = apply(whole if self.background is None else filled(whole, self.form, time))
         if background is not None:  # the operation on an endless constant
-            endless = background.expand(-1, -1, *(kernel.span for kernel in kernels))
-            background = apply(endless)[(slice(None), slice(None), *(slice(0, 1),) * len(kernels))]
+            spans = (-1 if axis in still else kernel.span for axis, kernel in enumerate(kernels))
+            background = apply(background.expand(-1, -1, *spans))[self.free(slice(0, 1))]
         place = Place(
             tuple(first for _, _, first in found),
             tuple(s * (1 if fine else k.stride) for s, k in zip(self.total_stride, kernels, strict=True)),
@@ -159,10 +168,18 @@ class Bounded(Map):
         form = Layout.plain(content.shape[1], len(kernels))
         return Bounded(content, form, self.passage, place, background)
 
+    def free(self, part: slice) -> tuple[slice, ...]:
+        """An index of a plain map: `part` along the axes that the rule is about, all of the others."""
+        whole = slice(None)
+        axes = range(len(self.form.space))
+        return (whole, whole, *(whole if axis in self.passage.still else part for axis in axes))
+
     def extent(self, axis: int, kernel: Kernel, outputs: Outputs, fine: bool = False) -> tuple[int, int, int]:
         """Padding before and after an axis for a kernel, and the first output's index; arguments as in `slide`."""
         before, after = self.place.margins[axis]
         kernel = replace(kernel, before=kernel.before + before, after=kernel.after + after)
+        if axis in self.passage.still:
+            return extent(kernel, "own", 0, self.lengths[axis], 0)
         if outputs == "published":
             kernel = centred(kernel)
         start, size = self.start[axis], self.lengths[axis]
@@ -177,7 +194,11 @@ class Bounded(Map):
 
 
 def bounded(
-    images: Tensor, rule: Rule, background: tuple[float, ...] | None = None, sampling: Sampling = STRIDED
+    images: Tensor,
+    rule: Rule,
+    background: tuple[float, ...] | None = None,
+    sampling: Sampling = STRIDED,
+    still: tuple[int, ...] = (),
 ) -> Bounded:
     """Starts a forward pass under a convolution type.
 
@@ -186,13 +207,18 @@ def bounded(
         rule: the convolution type.
         background: float [C], the colour around the images for `unbounded`; None: zero.
         sampling: how strided layers sample.
+        still: axes of space that stay as published: 0, time, of videos [N, C, T, H, W].
+    Raises: UserError: sampling otherwise than as published beside such axes.
     """
     axes, colour = images.dim() - 2, None
+    if still and not sampling.strided:
+        raise UserError(f"downsample={sampling.downsample}: allowed with conv.axes=space+time; it samples all axes")
     if rule.outside == "background":
         values = background if background is not None else (0.0,) * images.shape[1]
         colour = torch.tensor(values, dtype=images.dtype, device=images.device).reshape(1, -1, *(1,) * axes)
+        colour = colour.expand(-1, -1, *(n if a in still else 1 for a, n in enumerate(images.shape[2:])))
     place = Place((0,) * axes, (1,) * axes, ((0, 0),) * axes)
-    return Bounded(images, Layout.plain(images.shape[1], axes), Passage(rule, sampling), place, colour)
+    return Bounded(images, Layout.plain(images.shape[1], axes), Passage(rule, sampling, still), place, colour)
 
 
 def unwrap(value: Any) -> Any:

@@ -70,7 +70,7 @@ def _aligned(maps: tuple[Bounded, ...]) -> tuple[list[Tensor], Place]:
         raise Unknown(None, "of two branches at different strides")
     if all(m.start == first.start and m.end == first.end for m in maps):
         return [m.content for m in maps], first.place
-    if first.rule.joins == "equal":
+    if first.rule.joins == "equal" or any(m.lengths[a] != first.lengths[a] for m in maps for a in first.passage.still):
         raise Unknown(None, "of two branches that differ in size; full and valid know them")
     outer, inner = (min, max) if first.rule.joins == "union" else (max, min)
     start = tuple(outer(each) for each in zip(*(m.start for m in maps), strict=True))
@@ -118,7 +118,7 @@ def crop(op: Crop, input: Bounded) -> Bounded:
     if any(first or step != 1 for first, _, step in op.parts):
         raise Unknown("a slice that crops at the top or left, or leaves pixels out")
     cut = any(end < side for (_, end, _), side in zip(op.parts, input.sides, strict=True))
-    if cut and input.rule.outputs == "touching":
+    if cut and (input.rule.outputs == "touching" or input.passage.still):
         raise Unknown("a slice that crops the map", "which then loses what it grew by")
     ends = dict(zip(input.form.space, (end for _, end, _ in op.parts), strict=True))
     content = input.content[tuple(slice(0, ends.get(d)) for d in range(input.form.ndim))]
@@ -130,6 +130,8 @@ def upsample(op: Upsample, input: Bounded) -> Bounded:
     """Each entry repeated; the finer grid is that of the layers that had this stride before."""
     input = input.sampled()
     _no_margins(input)
+    if input.passage.still:
+        raise Unknown(None, "beside an axis that stays as published")
     if input.passage.chosen:
         raise Unknown(None, "where each image was sampled at a phase of its own")
     start, strides = [], []
@@ -156,12 +158,12 @@ def batch_norm(op: Normalise, input: Bounded) -> Bounded:
     """
     if input.background is None:
         return input.like(op.apply(input.content), None)
-    around = tuple(a - 1 for a in input.start), tuple(b + 1 for b in input.end)
-    ringed = op.apply(input.over(*around))
-    axes = len(input.form.space)
-    corner = ringed[(slice(None), slice(None), *(slice(0, 1),) * axes)]
+    ring = [0 if axis in input.passage.still else 1 for axis in range(len(input.form.space))]
+    start = tuple(a - n for a, n in zip(input.start, ring, strict=True))
+    ringed = op.apply(input.over(start, tuple(b + n for b, n in zip(input.end, ring, strict=True))))
+    corner = ringed[input.free(slice(0, 1))]
     corner = corner.dense() if hasattr(corner, "dense") else corner
-    inner = ringed[(slice(None), slice(None), *(slice(1, -1),) * axes)]
+    inner = ringed[input.free(slice(1, -1))]
     return input.like(inner, corner[: len(input.background)])
 
 

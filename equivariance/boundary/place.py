@@ -20,6 +20,7 @@ class Passage:
     Args:
         rule: the convolution type.
         sampling: how strided layers sample.
+        still: axes of space that the rule leaves as published, time for one; maps neither grow nor shrink along them.
         phases: absolute position in pixels of index 0, by axis and total stride. The first layer that reaches a stride
             sets it and later layers follow, so a projection shortcut samples where its main branch does.
         chosen: the same for `polyphase`, int64 [N]: each image has a position of its own.
@@ -27,6 +28,7 @@ class Passage:
 
     rule: Rule
     sampling: Sampling = STRIDED
+    still: tuple[int, ...] = ()
     phases: dict[tuple[int, int], int] = field(default_factory=dict)
     chosen: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 

@@ -49,6 +49,8 @@ RULES = {
         Rule("full", "touching", "zero", "touching"),
         # The authors' full ResNets leave their pooling unpadded.
         Rule("full, pools inside", "touching", "zero", "inside"),
+        # Their three-dimensional ones leave it as it is.
+        Rule("full, pools own", "touching", "zero", "own"),
         Rule("unbounded", "touching", "background", "touching"),
         Rule("circular", "published", "circular", "published"),
         Rule("reflect", "published", "reflect", "published"),
@@ -72,7 +74,7 @@ def wished_phase(kernel: Kernel, outputs: Outputs, start: int) -> int:
     A strided layer is free to choose it; the authors' choice for full convolution is padding k - 1.
     """
     if outputs in ("published", "own"):
-        return 0
+        return start % kernel.stride
     return (start + kernel.before - (kernel.reach if outputs == "touching" else 0)) % kernel.stride
 
 
@@ -87,7 +89,8 @@ def extent(kernel: Kernel, outputs: Outputs, start: int, size: int, phase: int) 
         phase: offset of output 0 in input entries.
     """
     if outputs in ("published", "own"):
-        first, last = 0, _last(kernel, size)
+        first = (start - phase) // kernel.stride  # 0, but for a map that other layers have let grow
+        last = first + _last(kernel, size)
     else:
         slack = kernel.reach if outputs == "touching" else 0
         first = -((phase + slack - start - kernel.before) // kernel.stride)
@@ -142,23 +145,23 @@ def padded(content: Tensor, form: Layout, background: Tensor | None, sides: Side
     if not any(any(pair) for pair in sides):
         return content
     if outside == "lowest":
-        return F.pad(content, _amounts(form, sides), value=-torch.inf)
+        return F.pad(content, amounts(form, sides), value=-torch.inf)
     if outside in ("circular", "reflect", "replicate"):  # first grown, then cropped: a wrap is of the whole map
         grown = [(max(a, 0), max(b, 0)) for a, b in sides]
         cut = [(min(a, 0), min(b, 0)) for a, b in sides]
         if any(any(pair) for pair in grown):
-            content = form.open(F.pad(form.close(content), _amounts(Layout.plain(1, len(sides)), grown), mode=outside))
-        return F.pad(content, _amounts(form, cut)) if any(any(pair) for pair in cut) else content
-    amounts = _amounts(form, sides)
+            content = form.open(F.pad(form.close(content), amounts(Layout.plain(1, len(sides)), grown), mode=outside))
+        return F.pad(content, amounts(form, cut)) if any(any(pair) for pair in cut) else content
+    around = amounts(form, sides)
     if background is None:
-        return F.pad(content, amounts)
+        return F.pad(content, around)
     one = tuple(slice(0, 1) if d in form.channel_dims else slice(None) for d in range(form.ndim))
     nothing = content[one].nan_to_num(0.0, 0.0, 0.0) * 0
-    beyond = F.pad(nothing, amounts, value=1.0)  # 1 where the background is, 0 on the map
-    return F.pad(content, amounts) + beyond * form.open(background)
+    beyond = F.pad(nothing, around, value=1.0)  # 1 where the background is, 0 on the map
+    return F.pad(content, around) + beyond * form.open(background)
 
 
-def _amounts(form: Layout, sides: Sides) -> list[int]:
+def amounts(form: Layout, sides: Sides) -> list[int]:
     """What torch.nn.functional.pad takes: the last dimension first."""
     of = dict(zip(form.space, sides, strict=True))
     return [n for d in range(form.ndim - 1, min(form.space) - 1, -1) for n in of.get(d, (0, 0))]

@@ -46,11 +46,13 @@ def slid(op: Slide, input: Bounded, outputs: Outputs, fine: bool = False) -> Bou
     lowest, outside = input.place.lowest and any(any(pair) for pair in input.place.margins), input.rule.outside
     if lowest and op.kind != "max":
         raise Unknown(None, "right after padding by -inf")
-    if op.kind == "max" and outside in ("ignored", "own"):
-        return input.slide(op.kernels, outputs, op.apply, "lowest", fine)
-    scaled = _skips_padding(op) if outside == "own" else outside == "ignored"
+    if op.kind == "max" and (outputs == "own" or outside == "ignored"):
+        return input.slide(op.kernels, outputs, op.apply, "lowest", fine, beyond=-torch.inf)
+    scaled = _skips_padding(op) if outputs == "own" else outside == "ignored"
+    if input.passage.still and _skips_padding(op):
+        raise Unknown(None, "that does not count its padding, beside an axis that stays as published")
     if not scaled or max(kernel.size for kernel in op.kernels) == 1:
-        return input.slide(op.kernels, outputs, op.apply, fine=fine)
+        return input.slide(op.kernels, outputs, op.apply, fine=fine, beyond=-torch.inf if op.kind == "max" else 0.0)
     return _partial(input, op, outputs, fine)
 
 
@@ -71,7 +73,7 @@ def _partial(input: Bounded, op: Slide, outputs: Outputs, fine: bool) -> Bounded
     """
     inside = input.like(input.content[:, :1] * 0 + 1, None)
     if op.kind == "average":
-        share = inside.slide(op.kernels, outputs, op.apply, fine=fine).content
+        share = inside.slide(op.kernels, outputs, op.apply, fine=fine, beyond=1.0).content
         found = input.slide(op.kernels, outputs, op.apply, fine=fine)
         return found.like(found.content / share.clamp(min=1e-6), None)  # a window with nothing inside: 0
     assert op.weight is not None
@@ -82,7 +84,7 @@ def _partial(input: Bounded, op: Slide, outputs: Outputs, fine: bool) -> Bounded
     def count(x: Tensor) -> Tensor:
         return convolve(x, ones, None, strides, 0, dilations)
 
-    taps = inside.slide(op.kernels, outputs, count, fine=fine).content
+    taps = inside.slide(op.kernels, outputs, count, fine=fine, beyond=1.0).content
     bias = None if op.bias is None else op.bias.reshape(1, -1, *(1,) * len(op.kernels))
     found = input.slide(op.kernels, outputs, partial(op.apply, bias=None), fine=fine)
     scaled = found.content * (taps.clamp(min=1).reciprocal() * ones.numel())  # no tap inside: 0

@@ -16,6 +16,8 @@ from equivariance.models.classifier import FeatureMap
 from equivariance.reach import Pixels
 from equivariance.registries import CONVS
 
+AXES = ("space", "space+time")
+
 
 class ReceptiveField(NamedTuple):
     """What a unit of the last feature map sees, in pixels along the rows.
@@ -83,6 +85,7 @@ def with_conv(
     background: tuple[float, ...] | None = None,
     downsample: str = "strided",
     size: int = 3,
+    axes: str = "space+time",
 ) -> FeatureMap:
     """The same network, with the same weights, that meets the boundary, or samples, in another way.
 
@@ -93,15 +96,16 @@ def with_conv(
     for networks that pool into bins or flatten their map, which are refused when they run.
 
     Args:
-        model: maps images [N, C, H, W] to anything; shared, not copied.
+        model: maps images [N, C, H, W], sounds [N, C, T] or videos [N, C, T, H, W] to anything; shared, not copied.
         conv: one of CONVS: `same` (as published), `valid`, `full`, `unbounded`, `circular`, `reflect`, `replicate`,
             `partial`.
         background: float [C], the colour that `unbounded` continues around the images; None: zero.
         downsample: how every strided layer samples: `strided` (as published), `blur` (a binomial filter before the
             stride), or `polyphase` (for each image the phase of largest norm; on ordinary tensors alone).
         size: taps of the blur's filter, 1 to 7.
+        axes: of videos, those that `conv` is about: `space+time`, or `space`, which leaves time as published.
     Returns: A module that takes the same images.
-    Raises: UserError: an unknown `conv` or `downsample`; when it runs, an operation that has no meaning there.
+    Raises: UserError: an unknown `conv`, `downsample` or `axes`; when it runs, an operation that has no meaning there.
 
     >>> import torch
     >>> layer = with_conv(torch.nn.Conv2d(3, 4, 3, padding=1), "full")
@@ -118,7 +122,9 @@ def with_conv(
     """
     if conv not in CONVS.names():
         raise UserError(f"conv={conv}: allowed: {', '.join(CONVS.names())}")
-    found = FeatureMap(model, conv, Sampling(downsample, size))
+    if axes not in AXES:
+        raise UserError(f"axes={axes}: allowed: {', '.join(AXES)}")
+    found = FeatureMap(model, conv, Sampling(downsample, size), axes)
     found.background = background
     found.train(model.training)
     return found

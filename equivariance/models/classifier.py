@@ -23,17 +23,18 @@ class FeatureMap(nn.Module):
     """A trunk that meets the boundary in a stated way.
 
     Args:
-        trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W'].
+        trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W'], or videos [N, 3, T, H, W] to [N, C, T', H', W'].
         conv: a convolution type.
         sampling: how strided layers sample.
+        axes: of videos, those that the type is about: `space+time`, or `space`, which leaves time as published.
 
     Attributes:
         background: float [3], the colour around the images, which conv=unbounded continues; None: zero.
     """
 
-    def __init__(self, trunk: nn.Module, conv: str, sampling: Sampling = STRIDED) -> None:
+    def __init__(self, trunk: nn.Module, conv: str, sampling: Sampling = STRIDED, axes: str = "space+time") -> None:
         super().__init__()
-        self.trunk, self.conv, self.sampling = trunk, conv, sampling
+        self.trunk, self.conv, self.sampling, self.axes = trunk, conv, sampling, axes
         self.background: tuple[float, ...] | None = None
 
     def forward(self, images: Tensor) -> Tensor:
@@ -41,10 +42,11 @@ class FeatureMap(nn.Module):
         try:
             if self.conv == "same" and self.sampling.strided:
                 return self.trunk(images)
-            return unwrap(self.trunk(bounded(images, rule(self.conv), self.background, self.sampling)))
+            still = (0,) if self.axes == "space" and images.dim() == 5 else ()
+            return unwrap(self.trunk(bounded(images, rule(self.conv), self.background, self.sampling, still)))
         except (RuntimeError, ValueError) as error:
             if any(said in str(error) for said in TOO_SMALL):
-                raise UserError(f"images of {images.shape[2]} pixels are too small for this network") from error
+                raise UserError(f"images of {images.shape[-2]} pixels are too small for this network") from error
             if self.conv != "same" and _of_its_own(error):
                 refused = f"conv={self.conv}: the network does not take maps of the size they have there"
                 raise UserError(f"{refused} ({reason(error)})") from error
@@ -66,12 +68,21 @@ class Classifier(nn.Module):
         pooling: `max` or `avg`, over the whole map.
         classes: int, width of the head.
         sampling: how the trunk's strided layers sample.
+        axes: see `FeatureMap`.
     Source: Kayhan & van Gemert 2020, section 3 (global max pooling; the same for all networks here).
     """
 
-    def __init__(self, trunk: Trunk, conv: str, pooling: str, classes: int = 2, sampling: Sampling = STRIDED) -> None:
+    def __init__(
+        self,
+        trunk: Trunk,
+        conv: str,
+        pooling: str,
+        classes: int = 2,
+        sampling: Sampling = STRIDED,
+        axes: str = "space+time",
+    ) -> None:
         super().__init__()
-        self.feature_map, self.pooling = FeatureMap(trunk, conv, sampling), pooling
+        self.feature_map, self.pooling = FeatureMap(trunk, conv, sampling, axes), pooling
         self.head = nn.Linear(trunk.channels, classes)
 
     @property
@@ -80,14 +91,15 @@ class Classifier(nn.Module):
         return self.feature_map.trunk
 
     def features(self, images: Tensor) -> Tensor:
-        """Pooled features [N, C] of images [N, 3, H, W].
+        """Pooled features [N, C] of images [N, 3, H, W] or videos [N, 3, T, H, W].
 
         The maximum is `amax`, whose gradient is shared evenly among ties: a flat background ties everywhere, and a
         gradient that went to the first of the tied cells would itself depend on position.
         """
         found = self.feature_map(images)
-        return torch.amax(found, (2, 3)) if self.pooling == "max" else found.mean((2, 3))
+        space = tuple(range(2, found.dim()))
+        return torch.amax(found, space) if self.pooling == "max" else found.mean(space)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class scores [N, classes] of images [N, 3, H, W]."""
+        """Class scores [N, classes] of images [N, 3, H, W] or videos [N, 3, T, H, W]."""
         return self.head(self.features(images))
