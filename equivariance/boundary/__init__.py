@@ -19,8 +19,8 @@ norm (`polyphase`). A map is held at every entry until its stride is due (see `d
 
 Maps have one, two or three axes of space. Of videos a type may be about space alone: time is then padded as published.
 
-Reading order: rules (geometry, what lies outside) · sampling (what is asked) · place · still (axes left as published) · bounded (the tensor) · sliding,
-downsampling, meanings (of descriptions).
+Reading order: rules (geometry, what lies outside) · sampling (what is asked) · place · still (axes left as published) ·
+bounded (the tensor) · sliding, downsampling, meanings (of descriptions).
 Source: Kayhan & van Gemert 2020, section 3; partial: Liu et al. 2018 (arXiv 1811.11718); unbounded: this project.
 """
 

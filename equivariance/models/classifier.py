@@ -23,7 +23,8 @@ class FeatureMap(nn.Module):
     """A trunk that meets the boundary in a stated way.
 
     Args:
-        trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W'], or videos [N, 3, T, H, W] to [N, C, T', H', W'].
+        trunk: maps images [N, 3, H, W] to a feature map [N, C, H', W']; or videos [N, 3, T, H, W] to
+            [N, C, T', H', W'].
         conv: a convolution type.
         sampling: how strided layers sample.
         axes: of videos, those that the type is about: `space+time`, or `space`, which leaves time as published.
