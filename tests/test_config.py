@@ -35,6 +35,12 @@ NEEDS = {
     **{f"data={d}": ["experiment=shift", "data.root=here", "experiment.reach=8"] for d in ("fashion_mnist", "cifar10")},
     **{f"downsample={d}": ["experiment=shift"] for d in ("strided", "blur", "polyphase")},
     **{f"data={d}": ["experiment=patch_matching", "data.root=here"] for d in ("hpatches", "phototour")},
+    **{
+        f"data=labelled_{d}": ["experiment=shift", "data.root=here", "experiment.background=none", "data.side=72"]
+        for d in ("folder", "imagenet")
+    },
+    "data=labelled_photos": ["experiment=shift", "experiment.reach=8"],
+    "sweep=shift_pretrained": ["data.root=here"],
     "init=fixed": ["experiment=impulse"],
     "arch=python": ["arch.name=mylab.nets:TinyNet"],
 }
@@ -222,7 +228,8 @@ class TestTree:
             else:
                 values = axis.sweep_string_iterator() if axis.is_sweep_override() else [axis.value()]
             for value in values:
-                validate(raw(f"+sweep={option}", f"{axis.key_or_group}={value}"))
+                needed = NEEDS.get(f"sweep={option}", [])
+                validate(raw(f"+sweep={option}", f"{axis.key_or_group}={value}", *needed))
         assert whole.tracking.sweep == option
 
     @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda p: p.stem)

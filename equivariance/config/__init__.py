@@ -5,7 +5,20 @@ A config is composed by Hydra from `conf/`; `validate` turns it into the `Run` t
 """
 
 from equivariance.config.base import Choice, Section
-from equivariance.config.parts import AnyArch, Arch, Conv, Downsample, Init, Probe, PythonArch, Scratch, Sgd, Tracking
+from equivariance.config.parts import (
+    AnyArch,
+    Arch,
+    Conv,
+    Downsample,
+    Init,
+    NoTraining,
+    Pretrained,
+    Probe,
+    PythonArch,
+    Scratch,
+    Sgd,
+    Tracking,
+)
 from equivariance.config.run import Run, scientific, validate
 
 __all__ = [
@@ -15,6 +28,8 @@ __all__ = [
     "Conv",
     "Downsample",
     "Init",
+    "NoTraining",
+    "Pretrained",
     "Probe",
     "PythonArch",
     "Run",

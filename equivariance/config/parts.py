@@ -58,6 +58,12 @@ class Scratch(Init):
     name: Literal["scratch"]
 
 
+class Pretrained(Init):
+    """Published weights, none of them trained."""
+
+    name: Literal["frozen-pretrained"]
+
+
 def _registered(name: str) -> str:
     if name not in CONVS.names():
         raise PydanticCustomError("choice", "no such type", {"allowed": CONVS.names()})
@@ -116,6 +122,12 @@ class Probe(Section):
     name: Literal["probe"]
     l2: Annotated[float, Field(gt=0, le=1e6)]  # half the squared weights times this is added to the mean loss
     iterations: Count  # at most
+
+
+class NoTraining(Section):
+    """Nothing is trained."""
+
+    name: Literal["none"]
 
 
 class Tracking(Section):

@@ -27,9 +27,9 @@ class Run(Section):
     """One run of any experiment; each has a schema of its own that says which kinds of section it takes."""
 
     model_config = ConfigDict(populate_by_name=True)
-    # Sections that came later than runs of this kind, and what they hold where they change nothing: earlier runs did
-    # that and are found again.
-    LATER: ClassVar[dict[str, dict[str, Any]]] = {}
+    # Keys that came later than runs of this kind, and what they hold where they change nothing: earlier runs did that,
+    # and are found again.
+    LATER: ClassVar[dict[str, Any]] = {}
 
     protocol: Literal["paper", "released"]
     experiment: Named
@@ -90,8 +90,9 @@ def scientific(config: Run, fingerprints: dict[str, str]) -> dict[str, Any]:
     Returns: Plain nested values, to be hashed into the run's identity.
     """
     values = config.plain()
-    for key in CIRCUMSTANCES:
+    for key in (*CIRCUMSTANCES, *config.LATER):
         section, _, last = key.rpartition(".")
-        (values[section] if section else values).pop(last, None)
-    values = {key: value for key, value in values.items() if config.LATER.get(key) != value}
+        inside = values[section] if section else values
+        if key in CIRCUMSTANCES or inside.get(last) == config.LATER[key]:
+            inside.pop(last, None)
     return {**values, "fingerprints": fingerprints, "edition": EDITION}

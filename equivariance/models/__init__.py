@@ -17,7 +17,7 @@ from equivariance.models.weights import load_checkpoint, load_pretrained, read_c
 if TYPE_CHECKING:
     from equivariance.config import Arch, Init
 
-__all__ = ["Classifier", "FeatureMap", "build", "check_checkpoint", "hollow", "train_mode"]
+__all__ = ["Classifier", "FeatureMap", "build", "check_checkpoint", "hollow", "train_mode", "whole"]
 
 
 def build(
@@ -56,6 +56,25 @@ def build(
     classifier = Classifier(body, conv, pooling, classes, sampling)
     body.requires_grad_(init.name == "scratch")
     return classifier
+
+
+def whole(arch: Arch, init: Init, conv: str, sampling: Sampling = STRIDED) -> FeatureMap:
+    """A whole network with published weights, its own classifier included.
+
+    Args:
+        arch: as in `build`.
+        init: a checkpoint, or the library's published weights.
+        conv: as in `build`.
+        sampling: as in `build`.
+    Returns: Maps images [N, 3, H, W] to class scores [N, classes]; on the CPU, in train mode.
+    Raises: UserError: unknown network, or weights that cannot be had or do not fit.
+    """
+    body = _trunk(arch)
+    if init.checkpoint:
+        load_checkpoint(body.network, Path(init.checkpoint))
+    else:
+        load_pretrained(body.network, arch.library, arch.name)
+    return FeatureMap(body.network, conv, sampling)
 
 
 def hollow(arch: Arch, conv: str, sampling: Sampling = STRIDED) -> FeatureMap:
@@ -113,5 +132,6 @@ def _hollow_trunk(arch: Arch) -> Trunk:
 def _shrink_first_maxpool(body: nn.Module, arch: Arch) -> None:
     """The authors' ResNets, and they alone, have a first max pooling of 2 instead of 3 pixels."""
     if arch.maxpool_kernel is not None and arch.name.startswith("resnet"):
-        first = next(m for m in body.modules() if isinstance(m, nn.MaxPool2d))
-        first.kernel_size = arch.maxpool_kernel
+        first = next((m for m in body.modules() if isinstance(m, nn.MaxPool2d)), None)
+        if first is not None:  # ResNets for small pictures have none
+            first.kernel_size = arch.maxpool_kernel

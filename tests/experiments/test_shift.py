@@ -3,9 +3,12 @@
 import pytest
 import torch
 
-from equivariance.data.labelled import load
+from equivariance.config import scientific
+from equivariance.data.labelled import Labelled, load
 from equivariance.errors import UserError
 from equivariance.experiments import compute
+from equivariance.experiments.shift import measure, published
+from equivariance.experiments.shift.crops import Crops
 from equivariance.experiments.shift.objects import Backdrop
 
 TINY = ("experiment=shift", "device=cpu", "data.train=60", "data.validation=10", "data.test=24", "optim.epochs=1")
@@ -72,7 +75,7 @@ def test_rolled_images_are_not_those_of_moved_objects(config, monkeypatch):
 
 def test_unbounded_depends_on_the_phase_alone(config, monkeypatch):
     """Shifts by multiples of the total stride change nothing, before and after training."""
-    from equivariance.experiments.shift import run as module
+    from equivariance.experiments.shift import measure as module
 
     def multiples(low, high, size, generator):
         return 4 * torch.randint(low // 4 + 1, high // 4, size, generator=generator)
@@ -88,8 +91,13 @@ def test_unbounded_depends_on_the_phase_alone(config, monkeypatch):
         (["data=cifar10", "experiment.reach=4"], "data.root=null: data=cifar10 needs a folder"),
         (["downsample.size=3"], "downsample.size=3: allowed: 1 but with downsample=blur"),
         (["downsample.name=max"], "downsample.name=max: allowed: strided | blur | polyphase"),
+        (["init=frozen-pretrained"], "optim=cosine: allowed: none with init=frozen-pretrained"),
+        (
+            ["experiment.background=none"],
+            "experiment.reach=12: a crop of experiment.canvas=48 in the middle of data.side=16",
+        ),
         (["data.train=0"], "data.train=0: allowed: an integer from 10"),
-        (["init=frozen-random"], "init.name=frozen-random: allowed: scratch"),
+        (["init=frozen-random"], "init.name=frozen-random: allowed: scratch | frozen-pretrained"),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_work(config, overrides, said):
@@ -100,3 +108,109 @@ def test_what_cannot_be_is_refused_before_any_work(config, overrides, said):
 def test_more_images_than_there_are_is_one_line(config):
     with pytest.raises(UserError, match=r"^data.test=500: 297 images are left; allowed: up to these$"):
         load(config("experiment=shift", "data.train=1200", "data.validation=300").data)
+
+
+def scores_where_right(right, labels):
+    """Class scores that are right for some pictures and wrong for the others."""
+    return torch.eye(10)[torch.where(right, labels, (labels + 1) % 10)]
+
+
+CROPS = (*TINY, "data=labelled_photos", "data.side=40", "experiment.background=none", "experiment.canvas=32")
+
+
+def test_a_crop_that_moves_shows_what_lies_there(config):
+    run = config(*CROPS, "experiment.reach=4")
+    crops, split = Crops.of(run), load(run.data)["test"]
+    pictures = split.pixels[torch.tensor([0, 0, 1])]
+    shown = crops.images(pictures, torch.tensor([[0, 0], [-4, 3], [4, 4]]))
+    whole = (pictures - crops.mean) / crops.std
+    assert torch.equal(shown[0], whole[0, :, 4:36, 4:36])
+    assert torch.equal(shown[1], whole[1, :, 0:32, 7:39])
+    assert torch.equal(shown[2], whole[2, :, 8:40, 8:40])
+
+
+def test_crops_are_trained_on_and_measured(config, workdir):
+    result = compute.run(config(*CROPS, "experiment.reach=4", "experiment.draws=1", "conv=unbounded"))
+    curve = [result.metrics[f"diagonal_{t}"] for t in range(9)]
+    assert "diagonal_9" not in result.metrics
+    assert result.metrics["diagonal"] == pytest.approx(sum(curve) / 9)
+    assert curve[4] == result.metrics["accuracy"]  # the middle
+    (told,) = result.right["consistency"]
+    assert told.count("1") / len(told) == result.metrics["consistency"]
+
+
+def test_as_released_a_batch_shares_its_places_and_the_last_is_never_drawn(config):
+    released, paper = (config(*TINY, f"protocol={p}").experiment for p in ("released", "paper"))
+    assert (released.draws, released.drawn, released.outputs) == (5, "batch", "released")
+    found = [measure.moves(e, 300, torch.Generator().manual_seed(n)) for n in range(60) for e in (released, paper)]
+    theirs, ours = torch.stack(found[::2]), torch.stack(found[1::2])
+    assert (theirs[:, :256] == theirs[:, :1]).all()
+    assert (theirs[:, 256:] == theirs[:, 256:257]).all()
+    assert (theirs.min(), theirs.max()) == (-12, 11)
+    assert (ours.min(), ours.max()) == (-12, 12)
+    assert len(ours[0].unique(dim=0)) > 100
+
+
+def test_the_diagonal_goes_from_the_upper_left_to_the_bottom_right(config):
+    run, labels = config(*FAST), torch.arange(20) % 10
+
+    def predict(moved, rolled=None):
+        return scores_where_right((moved[:, 0] == moved[:, 1]) & (moved[:, 0] > 2), labels)
+
+    metrics, _ = measure.measured(run.experiment, 0, predict, labels)
+    assert [metrics[f"diagonal_{t}"] for t in range(13)] == [0] * 9 + [1] * 4
+    assert metrics["diagonal"] == pytest.approx(4 / 13)
+
+
+@pytest.mark.parametrize(("choice", "outputs"), [((), 1000), (("conv=full",), 10), (("downsample=blur",), 10)])
+def test_as_released_the_unmodified_network_alone_keeps_imagenets_head(config, workdir, choice, outputs):
+    result = compute.run(config(*FAST, "protocol=released", *choice))
+    assert result.weights["head.weight"].shape[0] == outputs
+
+
+def test_what_came_later_leaves_earlier_runs_their_identity(config):
+    found = scientific(config(*TINY), {})["experiment"]
+    assert not {"drawn", "outputs"} & found.keys()
+    assert scientific(config(*TINY, "experiment.drawn=batch"), {})["experiment"]["drawn"] == "batch"
+
+
+def test_what_is_to_be_trained_needs_a_recipe(config):
+    with pytest.raises(UserError, match=r"^optim=none: allowed: cosine with init=scratch$"):
+        config("experiment=shift", "optim=none")
+
+
+@pytest.fixture
+def pretrained(config, tmp_path, monkeypatch):
+    """Runs a whole SqueezeNet from a file of weights on twelve pictures of a thousand classes."""
+    from torchvision.models import squeezenet1_0
+
+    from equivariance.experiments.shift import run as module
+
+    torch.manual_seed(0)
+    torch.save(squeezenet1_0().state_dict(), tmp_path / "weights.pth")
+    pictures, labels = torch.rand(12, 3, 72, 72), torch.arange(12)
+    classes = tuple(map(str, range(1000)))
+    split = Labelled(pictures, labels, classes[:12], classes)
+    monkeypatch.setattr(module, "load", lambda data: {"test": split})
+    chosen = ("init=frozen-pretrained", f"init.checkpoint={tmp_path / 'weights.pth'}", "optim=none")
+    network = ("arch=squeezenet1_0", "data=labelled_photos", "data.side=72", "experiment.background=none")
+    sizes = ("experiment=shift", "device=cpu", "experiment.canvas=64", "experiment.reach=1", "experiment.draws=1")
+    return lambda *more: compute.run(config(*sizes, *network, *chosen, *more))
+
+
+def test_a_published_network_is_measured_as_it_is_beside_the_unchanged_one(pretrained, workdir):
+    as_is, changed = pretrained(), pretrained("conv=unbounded")
+    assert as_is.metrics["agreement"] == 1
+    assert as_is.metrics["accuracy"] == as_is.metrics["accuracy_unchanged"] == changed.metrics["accuracy_unchanged"]
+    assert "distribution shift" in changed.notes["boundary"]
+    assert "boundary" not in as_is.notes
+    assert (as_is.history, as_is.weights) == ([], {})
+
+
+def test_classes_that_are_not_the_networks_are_refused():
+    with pytest.raises(
+        UserError, match="arch=x tells 1000 classes and the data has 8; allowed: data=labelled_imagenet"
+    ):
+        published.check(torch.zeros(2, 1000), ("a",) * 8, "x")
+    with pytest.raises(UserError, match="tells no classes"):
+        published.check(torch.zeros(2, 64, 3, 3), ("a",) * 64, "resnet8")

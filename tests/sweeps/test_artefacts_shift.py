@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from equivariance.experiments.shift import artefact
-from equivariance.experiments.shift.artefact import comparisons, leaks
+from equivariance.experiments.shift.artefact import comparisons, diagonal, leaks
 from sweeps.artefacts import Runs, formatted
 
 CELLS = {
@@ -22,6 +22,7 @@ def run(conv, downsample, seed, consistency, accuracy=0.9, right=None, **params)
     base = {"arch": "resnet8", "conv": conv, "downsample": downsample, "seed": seed, "downsample.size": 1}
     metrics = {"accuracy": accuracy, "accuracy_moved": accuracy, "consistency": consistency, "n": 8.0}
     metrics |= {"one_pixel": consistency, "one_pixel_worst": consistency, "circular": consistency + 0.02}
+    metrics |= {f"diagonal_{t}": accuracy + 0.01 * t for t in range(12)} | {"diagonal": accuracy + 0.055}
     row = {f"params.{k}": v for k, v in (base | params).items()} | {f"metrics.{k}": v for k, v in metrics.items()}
     return {"run_id": f"{conv}{downsample}{seed}", "right": right, "implied": None, **row}
 
@@ -111,13 +112,27 @@ def test_all_of_it_is_shown_and_drawn_and_a_part_of_the_grid_too(grid, tmp_path)
     for frame in (grid(6), grid(1), grid(6).query("`params.conv` == 'same'")):
         for part in artefact.MORE.values():
             table = part.table(frame)
-            for form in ("text", "csv", "md", "latex"):
+            for form in ("text", "csv", "md", "latex") if len(table) else ():
                 assert formatted(part, table, form)
     runs = Runs(grid(6), lambda run, name: None)
-    leaks.figure(leaks.table(runs.frame), runs).savefig(tmp_path / "leaks.png")
+    for part in (leaks, diagonal):
+        part.figure(part.table(runs.frame), runs).savefig(tmp_path / "figure.png")
     assert leaks.figure(None, Runs(grid(6).query("`params.conv` == 'same'"), lambda run, name: None)) is None
 
 
 def test_runs_of_one_variant_alone_have_nothing_to_be_compared_with():
     alone = pd.DataFrame([run("same", "strided", s, 0.9) for s in range(6)])
     assert not len(comparisons.table(alone))
+
+
+def test_the_diagonal_goes_by_place_and_not_by_name_beside_the_published_mean(grid):
+    frame = grid(6).assign(**{"params.arch": "resnet18"})
+    earlier = run("full", "strided", 0, 0.9, arch="resnet18")
+    earlier = {key: value for key, value in earlier.items() if "diagonal" not in key}  # has not walked it
+    rows = diagonal.table(pd.concat([frame, pd.DataFrame([earlier])])).set_index("variant")
+    assert "full + strided" not in rows.index
+    assert rows.loc["same + strided", "diagonal_mean"] == pytest.approx(95.5)
+    assert rows.loc["same + strided", "swing"] == pytest.approx(11)
+    assert rows.loc["same + strided", "published"] == 79.43
+    (line, *_) = diagonal.figure(rows, Runs(frame, lambda run, name: None)).axes[0].get_lines()
+    assert line.get_ydata() == pytest.approx([90 + t for t in range(12)])

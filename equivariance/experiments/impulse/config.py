@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from equivariance.config import Choice, Section
+from equivariance.config import Choice, NoTraining
 from equivariance.config.run import Named
 from equivariance.experiments.controlled.config import ControlledRun, Fixed, OwnData
 
@@ -22,12 +22,6 @@ class ImpulseData(OwnData):
 
     name: Literal["impulse"]
     side: Annotated[int, Field(ge=3, le=512)]  # pixels
-
-
-class NoTraining(Section):
-    """Nothing is trained."""
-
-    name: Literal["none"]
 
 
 class ImpulseRun(ControlledRun):

@@ -25,7 +25,7 @@ class Location(Named):
 class LocationRun(Run):
     """One run that asks any network where a picture lies."""
 
-    LATER: ClassVar[dict[str, dict[str, Any]]] = {"downsample": {"name": "strided", "size": 1}}
+    LATER: ClassVar[dict[str, Any]] = {"downsample": {"name": "strided", "size": 1}}
 
     experiment: Location
     arch: AnyArch

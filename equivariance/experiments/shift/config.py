@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from equivariance.config import AnyArch, Choice, Downsample, Run, Scratch, Section
+from equivariance.config import AnyArch, Choice, Downsample, NoTraining, Pretrained, Run, Scratch, Section
 from equivariance.config.base import Batch, Decay, Epochs, Rate, Share
 from equivariance.config.labelled import Labelled, labelled_kinds
 from equivariance.config.run import Named
@@ -17,9 +17,11 @@ class Shift(Named):
 
     name: Literal["shift"]
     canvas: Annotated[int, Field(ge=16, le=512)]  # pixels a side of the image
-    reach: Annotated[int, Field(ge=1, le=256)]  # pixels; objects move by up to this along each axis
+    reach: Annotated[int, Field(ge=1, le=256)]  # pixels; pictures move by up to this along each axis
     draws: Annotated[int, Field(ge=1, le=1000)]  # pairs of places for each test picture
-    background: Literal["black", "mean"]  # mean: 0 after normalisation
+    drawn: Literal["picture", "batch"]  # batch: one place for all of a batch, the last never, as released
+    background: Literal["black", "mean", "none"]  # mean: 0 after normalisation; none: crops of pictures that fill it
+    outputs: Literal["fitting", "released"]  # released: 1000 of the unmodified network, whatever the classes
 
 
 class Cosine(Section):
@@ -36,21 +38,30 @@ class Cosine(Section):
 class ShiftRun(Run):
     """One run of the shift experiment."""
 
+    LATER: ClassVar[dict[str, Any]] = {"experiment.drawn": "picture", "experiment.outputs": "fitting"}
+
     experiment: Shift
     arch: AnyArch
-    init: Scratch
+    init: Annotated[Scratch | Pretrained, Choice.of(Scratch, Pretrained)]
     data: Annotated[Labelled, Choice(labelled_kinds)]
-    optim: Annotated[Cosine, Choice.of(Cosine)]
+    optim: Annotated[Cosine | NoTraining, Choice.of(Cosine, NoTraining)]
     downsample: Downsample
     engine: Literal["auto", "dense"]
 
     @model_validator(mode="after")
     def _fits_together(self) -> ShiftRun:
         experiment, data = self.experiment, self.data
-        room = (experiment.canvas - data.side) // 2
+        crops = experiment.background == "none"
+        room = (data.side - experiment.canvas if crops else experiment.canvas - data.side) // 2
         if experiment.reach > room:
-            raise ValueError(
-                f"experiment.reach={experiment.reach}: an object of data.side={data.side} in the middle of"
-                f" experiment.canvas={experiment.canvas} has room for {room}; allowed: up to {room}"
+            inner, outer = f"data.side={data.side}", f"experiment.canvas={experiment.canvas}"
+            moved = (
+                f"a crop of {outer} in the middle of {inner}"
+                if crops
+                else f"an object of {inner} in the middle of {outer}"
             )
+            raise ValueError(f"experiment.reach={experiment.reach}: {moved} has room for {room}; allowed: up to {room}")
+        if (self.optim.name == "none") != (self.init.name == "frozen-pretrained"):
+            other = "none" if self.optim.name != "none" else "cosine"
+            raise ValueError(f"optim={self.optim.name}: allowed: {other} with init={self.init.name}")
         return self

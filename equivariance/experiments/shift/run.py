@@ -5,7 +5,6 @@ Source: Kayhan & van Gemert 2020, section 4.1; objects on a background, where sh
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,72 +12,110 @@ from torch import Tensor
 
 from equivariance.boundary import Sampling
 from equivariance.data.labelled import Labelled, load
-from equivariance.decoding import digits
 from equivariance.experiments.result import Result
+from equivariance.experiments.shift import published
+from equivariance.experiments.shift.crops import Crops
+from equivariance.experiments.shift.measure import BATCH, measured
 from equivariance.experiments.shift.objects import Backdrop
-from equivariance.models import Classifier, build
+from equivariance.models import Classifier, FeatureMap, build
 from equivariance.stopping import Cosine
-from equivariance.train import Examples, Recipe, Report, fit, score, shuffled, unheard
+from equivariance.train import Examples, Recipe, Report, Row, fit, shuffled, unheard
 
 if TYPE_CHECKING:
     from equivariance.experiments.shift.config import ShiftRun
 
-BATCH = 256  # test images at once
-NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+# What lays pictures out: objects on an empty canvas, or crops of pictures that fill the image.
+Scene = Backdrop | Crops
+MIDDLE = torch.zeros(1, 2, dtype=torch.int64)
+IMAGENET = 1000  # outputs of the authors' unmodified ResNets, whatever the classes
 
 
 def run(config: ShiftRun, device: torch.device, report: Report = unheard) -> Result:
-    """Trains a classifier and measures its predictions at other places; all variants see the same pictures and places.
+    """Trains or takes a classifier and measures its predictions at other places, the same for all variants of a seed.
 
     Args:
         config: a validated run of this experiment.
         device: where to compute.
         report: told each epoch's row.
-    Returns: `accuracy` of centred test objects; `accuracy_moved`, of those moved at random; `consistency`, the share of
-        pairs of places of one object at which the prediction is the same; `one_pixel`, that of the middle and a random
-        neighbour; `one_pixel_worst`, the share of objects whose prediction none of the eight neighbours changes;
-        `circular`, as `consistency`, of images rolled around by up to all of their side; all in [0, 1].
-    Raises: UserError: images that cannot be had. NotFinite: training diverges.
+    Returns: `accuracy` of test pictures in the middle; `accuracy_moved`, of those moved at random; `consistency`, the
+        share of pairs of places of one picture at which the prediction is the same; `one_pixel`, that of the middle and
+        a random neighbour; `one_pixel_worst`, the share of pictures whose prediction none of the eight neighbours
+        changes; `circular`, as `consistency`, of images rolled around by up to all of their side; `diagonal_0` …, the
+        accuracy at each place of the diagonal, and `diagonal`, their mean; all in [0, 1]. Of published weights also
+        `accuracy_unchanged` and `agreement`.
+    Raises: UserError: images or weights that cannot be had, or do not belong together. NotFinite: training diverges.
     """
-    splits, backdrop = load(config.data), Backdrop.of(config)
-    model = _model(config, backdrop, device, len(splits["train"].classes))
-    middle = torch.zeros(1, 2, dtype=torch.int64)
+    splits = load(config.data)
+    scene: Scene = (Crops if config.experiment.background == "none" else Backdrop).of(config)
+    if config.init.name == "frozen-pretrained":
+        return _taken(config, splits, scene, device)
+    model = _model(config, scene, device, len(splits["train"].classes))
+    history = _trained(config, model, splits, scene, device, report)
+
+    def predict(moved: Tensor, rolled: Tensor | None = None) -> Tensor:
+        return _predicted(model, scene, splits["test"], moved, rolled, device)
+
+    metrics, right = measured(config.experiment, config.seed, predict, splits["test"].labels)
+    weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    return Result(metrics, history, weights, _notes(splits), right=right)
+
+
+def _taken(config: ShiftRun, splits: dict[str, Labelled], scene: Scene, device: torch.device) -> Result:
+    """A published network as it is: measured, beside the unchanged one."""
+    test = splits["test"]
+    model, unchanged = published.network(config, scene.colour, device), published.unchanged(config, device)
+
+    def predict(moved: Tensor, rolled: Tensor | None = None) -> Tensor:
+        return _predicted(model, scene, test, moved, rolled, device)
+
+    middle = MIDDLE.expand(len(test), 2)
+    before = _predicted(unchanged, scene, test, middle, None, device)
+    published.check(before, test.classes, config.arch.name)
+    metrics, right = measured(config.experiment, config.seed, predict, test.labels)
+    beside = published.compared(predict(middle), before, test.labels)
+    return Result(metrics | beside, [], {}, _notes(splits) | published.note(config), right=right)
+
+
+def _notes(splits: dict[str, Labelled]) -> dict[str, str]:
+    skipped = "\n".join(line for split in splits.values() for line in split.skipped)
+    return {"engine": "dense"} | ({"skipped": skipped} if skipped else {})
+
+
+def _trained(
+    config: ShiftRun,
+    model: Classifier,
+    splits: dict[str, Labelled],
+    scene: Scene,
+    device: torch.device,
+    report: Report,
+) -> list[Row]:
+    """Trains on pictures in the middle and leaves the model in eval mode."""
 
     def examples(split: Labelled) -> Examples:
         def inputs(chosen: Tensor) -> Tensor:
-            return backdrop.images(split.pixels[chosen], middle.expand(len(chosen), 2)).to(device)
+            return scene.images(split.pixels[chosen], MIDDLE.expand(len(chosen), 2)).to(device)
 
         return Examples(split.labels.to(device), lambda chosen: inputs(chosen.cpu()))
 
-    history = fit(
-        model,
-        examples(splits["train"]),
-        examples(splits["validation"]),
-        _recipe(config, model, len(splits["train"])),
-        report,
-    )
+    train, validation = (examples(splits[name]) for name in ("train", "validation"))
+    history = fit(model, train, validation, _recipe(config, model, len(splits["train"])), report)
     model.eval()
-    test = splits["test"]
-
-    def predicted(moved: Tensor, rolled: Tensor | None = None) -> Tensor:
-        return _predicted(model, backdrop, test, moved, rolled, device)
-
-    metrics, right = _measured(config, predicted, test)
-    weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    skipped = "\n".join(line for split in splits.values() for line in split.skipped)
-    notes = {"engine": "dense"} | ({"skipped": skipped} if skipped else {})
-    return Result(metrics, history, weights, notes, right={"accuracy": digits([right])})
+    return history
 
 
-def _model(config: ShiftRun, backdrop: Backdrop, device: torch.device, classes: int) -> Classifier:
+def _model(config: ShiftRun, scene: Scene, device: torch.device, classes: int) -> Classifier:
     sampling = Sampling(config.downsample.name, config.downsample.size)
+    unmodified = (config.conv.name, config.downsample.name) == ("same", "strided")
+    if config.experiment.outputs == "released" and unmodified:
+        classes = max(classes, IMAGENET)
     model = build(config.arch, config.init, config.conv.rule, "avg", config.seed, classes, sampling)
-    model.feature_map.background = backdrop.colour
+    model.feature_map.background = scene.colour
     return model.to(device)
 
 
 def _recipe(config: ShiftRun, model: Classifier, count: int) -> Recipe:
     optim = config.optim
+    assert optim.name == "cosine"  # the other trains nothing
     torch.manual_seed(config.seed)  # of dropout, where there is any
     optimiser = torch.optim.SGD(
         model.parameters(), lr=optim.lr, momentum=optim.momentum, nesterov=True, weight_decay=optim.weight_decay
@@ -88,57 +125,20 @@ def _recipe(config: ShiftRun, model: Classifier, count: int) -> Recipe:
 
 
 def _predicted(
-    model: Classifier, backdrop: Backdrop, test: Labelled, moved: Tensor, rolled: Tensor | None, device: torch.device
+    model: Classifier | FeatureMap,
+    scene: Scene,
+    test: Labelled,
+    moved: Tensor,
+    rolled: Tensor | None,
+    device: torch.device,
 ) -> Tensor:
-    """Class scores [n, classes] of test objects moved by [n, 2], and then the images rolled around by [n, 2]."""
+    """Class scores [n, classes] of test pictures moved by [n, 2], and then the images rolled around by [n, 2]."""
     found = []
     with torch.inference_mode():
         for chosen in torch.arange(len(test.labels)).split(BATCH):
-            images = backdrop.images(test.pixels[chosen], moved[chosen])
+            images = scene.images(test.pixels[chosen], moved[chosen])
             if rolled is not None:
                 turned = zip(images, rolled[chosen].tolist(), strict=True)
                 images = torch.stack([image.roll(tuple(by), (1, 2)) for image, by in turned])
             found.append(model(images.to(device)).cpu())
     return torch.cat(found)
-
-
-def _measured(config: ShiftRun, predicted: Callable[..., Tensor], test: Labelled) -> tuple[dict[str, float], Tensor]:
-    experiment, count = config.experiment, len(test.labels)
-    # Of the seed alone, so that all variants of a seed are asked about the same places.
-    places, rolls = (torch.Generator().manual_seed(config.seed) for _ in range(2))
-    middle = torch.zeros(count, 2, dtype=torch.int64)
-    centred = predicted(middle)
-    scored, classes = score(centred, test.labels), centred.argmax(1)
-    same, right, circular = [], [], []
-    for _ in range(experiment.draws):
-        low, high = -experiment.reach, experiment.reach + 1
-        one, other = (drawn(low, high, (count, 2), places) for _ in range(2))
-        first, second = predicted(one).argmax(1), predicted(other).argmax(1)
-        same.append(first == second)
-        right += [first == test.labels, second == test.labels]
-        # Over the whole circle: an object that stays clear of the edge is where moving it would have put it.
-        turns = (drawn(0, experiment.canvas, (count, 2), rolls) for _ in range(2))
-        first, second = (predicted(middle, turn).argmax(1) for turn in turns)
-        circular.append(first == second)
-    near = torch.stack([predicted(torch.tensor([by]).expand(count, 2)).argmax(1) == classes for by in NEIGHBOURS])
-    neighbour = drawn(0, len(NEIGHBOURS), (count,), places)
-    metrics = {
-        "accuracy": scored.accuracy,
-        "loss": scored.loss,
-        "accuracy_moved": _share(torch.stack(right)),
-        "consistency": _share(torch.stack(same)),
-        "one_pixel": _share(near[neighbour, torch.arange(count)]),
-        "one_pixel_worst": _share(near.all(0)),
-        "circular": _share(torch.stack(circular)),
-        "n": float(count),
-    }
-    return metrics, scored.right.cpu()
-
-
-def drawn(low: int, high: int, size: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Whole numbers from low to below high, int64."""
-    return torch.randint(low, high, size, generator=generator)
-
-
-def _share(told: Tensor) -> float:
-    return told.double().mean().item()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from equivariance.experiments.looks import CONV_COLOURS, ordered
-from equivariance.experiments.shift.artefact import comparisons, leaks
+from equivariance.experiments.shift.artefact import comparisons, diagonal, leaks
 from equivariance.experiments.shift.artefact.variants import AXES, SAMPLINGS
 from sweeps import tables
 
@@ -20,7 +20,7 @@ UNITS = "in %, mean ± std [95 % interval over seeds] (seeds); published: crops 
 COMMAND = "python -m equivariance.run -m +sweep=shift"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("accuracy", "accuracy_moved", "consistency", "one_pixel", "one_pixel_worst", "circular")
-MORE = {"comparisons": comparisons, "leaks": leaks}
+MORE = {"comparisons": comparisons, "leaks": leaks, "diagonal": diagonal}
 # Consistency of crops in percent, ResNets on 200 classes of ImageNet; README of the authors' code, one run each.
 PUBLISHED = {
     ("resnet18", "same", "strided"): 86.43,

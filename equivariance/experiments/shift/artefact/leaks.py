@@ -50,8 +50,6 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     """The table for people."""
-    if not len(table):
-        return table
     rows = table.to_dict("records")
     keys = list(table.columns[: list(table.columns).index("n")])
     said = table[keys].copy()
