@@ -115,6 +115,10 @@ def test_all_of_it_is_shown_and_drawn_and_a_part_of_the_grid_too(grid, tmp_path)
             for form in ("text", "csv", "md", "latex") if len(table) else ():
                 assert formatted(part, table, form)
     runs = Runs(grid(6), lambda run, name: None)
+    published = runs.frame.assign(**{"params.arch": "resnet18"})
+    ends = artefact.table(published).filter(regex="_(low|high)$")
+    assert ((ends >= 0) & (ends <= 100)).all().all()
+    artefact.figure(artefact.table(published), runs).savefig(tmp_path / "figure.png")
     for part in (leaks, diagonal):
         part.figure(part.table(runs.frame), runs).savefig(tmp_path / "figure.png")
     assert leaks.figure(None, Runs(grid(6).query("`params.conv` == 'same'"), lambda run, name: None)) is None

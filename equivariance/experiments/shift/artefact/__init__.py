@@ -45,6 +45,8 @@ PUBLISHED = {
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a variant, in percent: AXES, what else differs, n, then <metric>_mean, _std, _low, _high; published."""
     found = tables.summaries(frame, AXES, NEEDS, 100.0)
+    ends = [c for metric in NEEDS for c in (f"{metric}_low", f"{metric}_high")]
+    found[ends] = found[ends].clip(0, 100)  # Student's knows of no bounds
     found["published"] = [PUBLISHED.get(key) for key in found[AXES].itertuples(index=False, name=None)]
     found["published"] = found["published"].astype(float)
     order = found["conv"].map(ordered) * len(SAMPLINGS) + found["downsample"].map(SAMPLINGS.index)
@@ -66,8 +68,9 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
 def figure(table: pandas.DataFrame, runs: Runs | None = None) -> Figure:
     """Accuracy where it was trained, and consistency where it was not, by sampling, a colour a boundary."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    figure = Figure(figsize=(10.4, 4.2), layout="constrained")
     axes = figure.subplots(1, 2, sharex=True)
     present = [s for s in SAMPLINGS if s in set(table["downsample"])]
     convs = sorted(set(table["conv"]), key=ordered)
@@ -78,7 +81,10 @@ def figure(table: pandas.DataFrame, runs: Runs | None = None) -> Figure:
             x = [present.index(s) + (number - (len(convs) - 1) / 2) * 0.12 for s in here]
             mean = rows.loc[here, f"{metric}_mean"]
             around = [mean - rows.loc[here, f"{metric}_low"], rows.loc[here, f"{metric}_high"] - mean]
-            axis.errorbar(x, mean, around, fmt="o", capsize=3, color=CONV_COLOURS.get(conv, "#666666"), label=conv)
+            colour = CONV_COLOURS.get(conv, "#666666")
+            axis.errorbar(x, mean, around, fmt="o", capsize=3, color=colour, label=conv)
+            if metric == "consistency":
+                axis.plot(x, rows.loc[here, "published"], "o", color=colour, markersize=9, markerfacecolor="none")
         axis.set(
             title=metric,
             xticks=range(len(present)),
@@ -88,5 +94,9 @@ def figure(table: pandas.DataFrame, runs: Runs | None = None) -> Figure:
         )
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("% of test objects, 95 % over seeds")
-    axes[1].legend(frameon=False, title="boundary")
+    entries, labels = axes[1].get_legend_handles_labels()
+    if table["published"].notna().any():
+        entries.append(Line2D([], [], color="#333333", marker="o", markersize=9, mfc="none", linestyle="none"))
+        labels.append("published")
+    figure.legend(entries, labels, loc="outside right center", frameon=False, title="boundary")
     return figure

@@ -34,7 +34,8 @@ EFFECTS = ("boundary", "phase", "interaction")
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row an effect: the family, effect, remedies, n, mean, low, high, p, holm, verdict; in points of percent.
 
-    `circular less moved` is, of one variant, the consistency under circular shifts less that under ordinary ones.
+    `circular less moved` is, of one variant, the consistency under circular shifts less that under ordinary ones, of
+    objects those cut by the edge included.
     """
     import pandas as pd
 
