@@ -49,7 +49,7 @@ class LabelledPhotos(Labelled):
     test: Images
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """The classes in a text file, one a line."""
     if not isinstance(value, str):
         return value
@@ -66,7 +66,7 @@ class LabelledFolder(Labelled):
 
     name: Literal["labelled_folder", "labelled_imagenet"]
     resize: Side  # shorter side, before the central square of `side` is cut out
-    classes: Annotated[list[str] | None, BeforeValidator(_listed)]  # null: all that the folder has
+    classes: Annotated[list[str] | None, BeforeValidator(listed)]  # null: all that the folder has
     workers: Annotated[int, Field(ge=0, le=256)]  # processes that read pictures while the network computes; 0: none
 
     @model_validator(mode="after")

@@ -170,7 +170,7 @@ def test_as_released_the_unmodified_network_alone_keeps_imagenets_head(config, w
 
 def test_what_came_later_leaves_earlier_runs_their_identity(config):
     found = scientific(config(*TINY), {})["experiment"]
-    assert not {"drawn", "outputs"} & found.keys()
+    assert not {"drawn", "outputs", "order"} & found.keys()
     assert scientific(config(*TINY, "experiment.drawn=batch"), {})["experiment"]["drawn"] == "batch"
 
 
@@ -207,10 +207,13 @@ def test_a_published_network_is_measured_as_it_is_beside_the_unchanged_one(pretr
     assert (as_is.history, as_is.weights) == ([], {})
 
 
-def test_classes_that_are_not_the_networks_are_refused():
-    with pytest.raises(
-        UserError, match="arch=x tells 1000 classes and the data has 8; allowed: data=labelled_imagenet"
-    ):
-        published.check(torch.zeros(2, 1000), ("a",) * 8, "x")
-    with pytest.raises(UserError, match="tells no classes"):
-        published.check(torch.zeros(2, 64, 3, 3), ("a",) * 64, "resnet8")
+def test_which_output_tells_which_class_is_known_or_refused():
+    test = Labelled(torch.zeros(3, 3, 8, 8), torch.tensor([0, 1, 0]), ("x",) * 3, ("b", "d"))
+    assert published.labels(test, 2, None, "net").tolist() == [0, 1, 0]
+    assert published.labels(test, 4, ["d", "c", "b", "a"], "net").tolist() == [2, 0, 2]
+    with pytest.raises(UserError, match=r"arch=net has 4 outputs and 2 classes are named; allowed: data with"):
+        published.labels(test, 4, None, "net")
+    with pytest.raises(UserError, match="arch=net has 0 outputs"):
+        published.labels(test, 0, None, "net")
+    with pytest.raises(UserError, match=r"^experiment\.order: no d; allowed"):
+        published.labels(test, 2, ["b", "c"], "net")

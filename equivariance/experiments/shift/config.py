@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from equivariance.config import AnyArch, Choice, Downsample, NoTraining, Pretrained, Run, Scratch, Section
 from equivariance.config.base import Batch, Decay, Epochs, Rate, Share
-from equivariance.config.labelled import Labelled, labelled_kinds
+from equivariance.config.labelled import Labelled, labelled_kinds, listed
 from equivariance.config.run import Named
 
 
@@ -22,6 +22,9 @@ class Shift(Named):
     drawn: Literal["picture", "batch"]  # batch: one place for all of a batch, the last never, as released
     background: Literal["black", "mean", "none"]  # mean: 0 after normalisation; none: crops of pictures that fill it
     outputs: Literal["fitting", "released"]  # released: 1000 of the unmodified network, whatever the classes
+    order: Annotated[
+        list[str] | None, BeforeValidator(listed)
+    ]  # names of a published network's outputs; null: the data's
 
 
 class Cosine(Section):
@@ -38,7 +41,11 @@ class Cosine(Section):
 class ShiftRun(Run):
     """One run of the shift experiment."""
 
-    LATER: ClassVar[dict[str, Any]] = {"experiment.drawn": "picture", "experiment.outputs": "fitting"}
+    LATER: ClassVar[dict[str, Any]] = {
+        "experiment.drawn": "picture",
+        "experiment.outputs": "fitting",
+        "experiment.order": None,
+    }
 
     experiment: Shift
     arch: AnyArch

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from equivariance.boundary import Sampling
 from equivariance.errors import UserError
 from equivariance.models import FeatureMap, whole
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
+    from equivariance.data.labelled import Labelled
     from equivariance.experiments.shift.config import ShiftRun
 
 NOTE = "boundary or sampling changed without training anew: to these weights another input, a distribution shift"
@@ -46,21 +48,26 @@ def note(config: ShiftRun) -> dict[str, str]:
     return {} if unmodified else {"boundary": NOTE}
 
 
-def check(scores: Tensor, classes: tuple[str, ...], name: str) -> None:
-    """Refuses data whose classes are not the network's outputs: which is which would be a guess.
+def labels(test: Labelled, outputs: int, order: list[str] | None, name: str) -> Tensor:
+    """The output that is right for each test picture, int64 [n].
 
     Args:
-        scores: of any pictures, [n, outputs].
-        classes: of the data.
+        test: the pictures.
+        outputs: of the network.
+        order: the class that each output tells; None: those of the data, in their order.
         name: of the network.
-    Raises: UserError: their numbers differ.
+    Raises: UserError: it is not known which output tells which class.
     """
-    if scores.dim() != 2 or scores.shape[1] != len(classes):
-        told = scores.shape[1] if scores.dim() == 2 else "no"
+    told = tuple(order or test.classes)
+    if len(told) != outputs:
         raise UserError(
-            f"init=frozen-pretrained: arch={name} tells {told} classes and the data has {len(classes)};"
-            " allowed: data=labelled_imagenet with a folder for each class of the network"
+            f"init=frozen-pretrained: arch={name} has {outputs} outputs and {len(told)} classes are named; allowed:"
+            " data with a folder for each class of the network, or experiment.order=FILE, a class a line"
         )
+    missing = sorted(set(test.classes) - set(told))
+    if missing:
+        raise UserError(f"experiment.order: no {missing[0]}; allowed: names of which the data's classes are a part")
+    return torch.tensor([told.index(c) for c in test.classes])[test.labels]
 
 
 def compared(scores: Tensor, unchanged: Tensor, labels: Tensor) -> dict[str, float]:

@@ -70,9 +70,10 @@ def _taken(config: ShiftRun, splits: dict[str, Labelled], scene: Scene, device: 
 
     middle = MIDDLE.expand(len(test), 2)
     before = _predicted(unchanged, scene, test, middle, None, device)
-    published.check(before, test.classes, config.arch.name)
-    metrics, right = measured(config.experiment, config.seed, predict, test.labels)
-    beside = published.compared(predict(middle), before, test.labels)
+    outputs = before.shape[1] if before.dim() == 2 else 0  # 0: it ends in a map
+    labels = published.labels(test, outputs, config.experiment.order, config.arch.name)
+    metrics, right = measured(config.experiment, config.seed, predict, labels)
+    beside = published.compared(predict(middle), before, labels)
     return Result(metrics | beside, [], {}, _notes(splits) | published.note(config), right=right)
 
 
