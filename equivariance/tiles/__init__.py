@@ -1,10 +1,11 @@
 """Large images in tiles: how much of the image a tile needs, by proof, and running a network over tiles exactly.
 
-Reading order: output · trace (what each call sees) · halo · plan (which tiles) · tiled.
+Reading order: output · trace (what each call sees) · halo · plan (which tiles) · running.
 """
 
 from equivariance.tiles.bioimage import bioimageio
 from equivariance.tiles.halo import Halo, halo
+from equivariance.tiles.running import tiled
 from equivariance.tiles.trace import Reason
 
-__all__ = ["Halo", "Reason", "bioimageio", "halo"]
+__all__ = ["Halo", "Reason", "bioimageio", "halo", "tiled"]

@@ -167,13 +167,13 @@ class _Watch(TorchFunctionMode):
                 plain = maps[0].form.is_plain and isinstance(part, Summary) and part.numel() == maps[0].form.channels[0]
                 known = op_name(func) in MEANS and plain
                 self._note(func, maps[0], "it sees all of the image at once", known)
-        if func is F.batch_norm and _bound(func, args, kwargs)["training"]:
+        if func is F.batch_norm and bound(func, args, kwargs)["training"]:
             self._forbid(
                 "batch norm in train mode: its statistics are those of the batch of tiles; allowed: model.eval()"
             )
-        if func is F.interpolate and _bound(func, args, kwargs)["align_corners"]:
+        if func is F.interpolate and bound(func, args, kwargs)["align_corners"]:
             self._forbid("interpolate with align_corners=True: where it samples depends on the size of the image")
-        if func is F.pad and _bound(func, args, kwargs)["mode"] == "circular":
+        if func is F.pad and bound(func, args, kwargs)["mode"] == "circular":
             self._forbid("circular padding joins opposite edges of the image")
 
     def _note(self, func: Any, map: Reach, why: str, summable: bool) -> None:
@@ -196,11 +196,11 @@ class _Watch(TorchFunctionMode):
 
 def _of_the_image(func: Any, args: Any, kwargs: Any) -> bool:
     """Whether a norm's statistics are those of its image, not running ones."""
-    given = _bound(func, args, kwargs)
+    given = bound(func, args, kwargs)
     return bool(given.get("use_input_stats", True)) and given.get("running_mean") is None
 
 
-def _bound(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+def bound(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     """A call's arguments by name, defaults included."""
     given = inspect.signature(func).bind(*args, **kwargs)
     given.apply_defaults()

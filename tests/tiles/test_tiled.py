@@ -1,0 +1,173 @@
+"""Tiles against the whole image at once: to rounding, at any size, statistics included, after a kill too."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from equivariance.errors import UserError
+from equivariance.tiles import halo, tiled
+
+from .networks import C, Dense, networks
+
+CONVS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+
+
+def picture(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+@torch.no_grad()
+def whole(net, image):
+    return net(torch.from_numpy(image)[None])[0].numpy()
+
+
+@given(networks, st.integers(1, 97), st.integers(0, 3), st.integers(1, 3))
+@settings(max_examples=25, deadline=None)
+def test_tiles_give_the_whole_image_at_any_size(steps, more, larger, batch):
+    net = Dense(1, steps)
+    try:
+        found = halo(net, C, 1)
+    except UserError:
+        assume(False)
+    assume(found.exact)
+    tile = found.tile[0] + larger * found.grid[0]
+    side = tile + more if found.sides == (1,) else tile + more * found.sides[0]
+    image = picture(C, side)
+    assert np.abs(tiled(net, image, tile, batch=batch) - whole(net, image)).max() < 1e-12
+
+
+class Gate(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pool, self.excite = nn.AdaptiveAvgPool2d(1), nn.Conv2d(C, C, 1)
+
+    def forward(self, x):
+        return x * self.excite(self.pool(x)).sigmoid() + x.mean((2, 3))[:, :, None, None]
+
+
+class UNet(nn.Module):
+    """Two levels, a norm after each convolution, an output among several."""
+
+    def __init__(self, axes, norm):
+        super().__init__()
+        torch.manual_seed(0)
+        conv, pool = CONVS[axes], {2: nn.MaxPool2d, 3: nn.MaxPool3d}[axes]
+        up = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[axes]
+        self.first = nn.Sequential(conv(C, C, 3, padding=1), norm(), nn.ReLU(inplace=True))
+        self.low = nn.Sequential(pool(2), conv(C, C, 3, padding=1), norm(), nn.GELU(), up(C, C, 2, 2))
+        self.last = nn.Sequential(conv(2 * C, C, 3, padding=1), norm())
+        self.double().eval()
+
+    def forward(self, x):
+        high = self.first(x)
+        return {"maps": [high, self.last(torch.cat([self.low(high), high], 1))]}
+
+
+NORMS = {
+    "instance": lambda: nn.InstanceNorm2d(C, affine=True),
+    "group": lambda: nn.GroupNorm(3, C),
+    "one group": lambda: nn.GroupNorm(1, C),
+    "gate": Gate,
+}
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_statistics_of_the_whole_image_are_taken_first(norm):
+    net, image = UNet(2, NORMS[norm]), picture(C, 50, 38) + picture(C, 1, 1)
+    image[:, :20] *= 5  # tiles differ in their statistics
+    found = halo(net, C, output="maps.1")
+    assert (found.exact, found.two_passes) == (False, True)
+    wanted = net(torch.from_numpy(image)[None])["maps"][1][0].detach().numpy()
+    assert np.abs(tiled(net, image, 24, output="maps.1", batch=2) - wanted).max() < 1e-12
+    assert np.abs(tiled(net, image, 24, 6, output="maps.1") - wanted).max() > 1e-3  # each tile's own
+
+
+def test_three_dimensions_several_devices_and_a_tile_that_fits_the_memory():
+    net, image = UNet(3, lambda: nn.InstanceNorm3d(C)), picture(C, 22, 26, 40)
+    wanted = net(torch.from_numpy(image)[None])["maps"][1][0].detach().numpy()
+    for choice in ({"tile": (20, 26, 18)}, {"memory": 2**21}, {"tile": 20, "devices": ["cpu", "cpu"]}):
+        assert np.abs(tiled(net, image, output="maps.1", **choice) - wanted).max() < 1e-12
+
+
+class Counted:
+    """An array that takes slices, counts reads, and fails after some."""
+
+    def __init__(self, array, limit=10**9):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+        self.reads, self.limit = 0, limit
+
+    def __getitem__(self, key):
+        self.reads += 1
+        if self.reads > self.limit:
+            raise KeyboardInterrupt
+        return self.array[key]
+
+
+@pytest.mark.parametrize("limit", [5, 10, 14, 17])
+def test_a_killed_run_goes_on_where_it_stopped(limit, tmp_path, monkeypatch):
+    monkeypatch.setattr("equivariance.tiles.running.EVERY", 0.0)
+    net, image = nn.Sequential(UNet(2, NORMS["group"]).first, NORMS["instance"]()).double(), picture(C, 40, 9)
+    path, call = tmp_path / "out.npy", {"tile": 10}
+    with pytest.raises(KeyboardInterrupt):
+        tiled(net, Counted(image, limit), out=path, **call)
+    rest = Counted(image)
+    found = tiled(net, rest, out=path, **call)
+    full = Counted(image)
+    assert np.array_equal(tiled(net, full, **call), found)
+    assert np.abs(found - whole(net, image)).max() < 1e-12
+    assert rest.reads < full.reads
+    with pytest.raises(UserError, match="another run, which differs in tile"):
+        tiled(net, image, out=path, tile=12)
+
+
+def test_images_as_they_are_stored():
+    net = nn.Conv2d(1, 2, 3, padding=1)
+    image = np.random.default_rng(0).integers(0, 255, (21, 20), dtype=np.uint8)
+    prepare = lambda part: part[None] / 255 if part.dim() == 2 else part / 255  # noqa: E731
+    with pytest.raises(UserError, match="uint8, the model takes float32; allowed: prepare"):
+        tiled(net, image[None], 8)
+    wanted = whole(net, image[None].astype(np.float32) / 255)
+    assert np.allclose(tiled(net, image[None], 8, prepare=prepare), wanted, atol=1e-6)
+    assert np.allclose(tiled(net, torch.from_numpy(image[None]) / 255, 8, out=np.empty((2, 21, 20))), wanted, atol=1e-6)
+
+
+class Attention(nn.Module):
+    def forward(self, x):
+        flat = x.flatten(2)
+        return (flat @ (flat.transpose(1, 2) @ flat).softmax(-1)).view_as(x)
+
+
+UP = nn.Sequential(nn.Conv2d(C, C, 3, 2, 1), nn.Conv2d(C, C, 3, 2, 1), nn.Upsample(scale_factor=4))
+
+
+@pytest.mark.parametrize(
+    ("net", "image", "given", "said"),
+    [
+        (UP, picture(C, 64, 64), {"tile": 33}, "tile=33: off the grid; allowed: multiples of 4"),
+        (UP, picture(C, 64, 64), {"tile": 4}, "tile=4: nothing is left of it without its halo; allowed: from 8"),
+        (UP, picture(C, 64, 64), {"tile": (8, 8, 8)}, "allowed: pixels from 1, one number or 2"),
+        (UP, picture(C, 64, 64), {"tile": 16, "halo": -1}, "halo=-1: allowed"),
+        (UP, picture(C, 64, 64), {"halo": 4}, "tile=None: allowed with the exact halo"),
+        (UP, picture(C, 64, 64), {"memory": 1000}, "memory=1000: the maps of the smallest tile take"),
+        (UP, picture(C, 64, 64), {"tile": 32, "out": np.empty((1, 2))}, r"out: shape \[1, 2\]; allowed: \[3, 64, 64\]"),
+        (UP, picture(4, 64, 64), {"tile": 32}, "conv2d of 4 channels by a weight for 3"),
+        (UP, picture(C), {"tile": 32}, r"image: shape \[3\]; allowed"),
+        (nn.Sequential(UP, Attention()), picture(C, 64, 64), {"tile": 32}, r"1 \(Attention\)"),
+        (UNet(2, nn.Identity), picture(C, 64, 64), {"tile": 32}, "type dict, with maps; allowed: output=maps"),
+        (UNet(2, nn.Identity), picture(C, 63, 64), {"tile": 32, "output": "maps.1"}, "branches of the network do not"),
+        (nn.Upsample(size=64), picture(C, 90, 90), {"tile": 30}, "where it samples depends on the size"),
+    ],
+)
+def test_wrong_use_is_one_line(net, image, given, said):
+    with pytest.raises(UserError, match=said) as refused:
+        tiled(net, image, **given)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_image_smaller_than_a_tile_is_one_tile():
+    image = picture(C, 10, 70).astype(np.float32)
+    net = nn.Sequential(nn.Conv2d(C, C, 3, 1, 1), nn.Conv2d(C, C, 5, 2, 2))
+    assert np.allclose(tiled(net, image, 64), whole(net, image), atol=1e-6)
