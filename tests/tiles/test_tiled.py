@@ -108,7 +108,7 @@ class Counted:
 
 @pytest.mark.parametrize("limit", [5, 10, 14, 17])
 def test_a_killed_run_goes_on_where_it_stopped(limit, tmp_path, monkeypatch):
-    monkeypatch.setattr("equivariance.tiles.running.EVERY", 0.0)
+    monkeypatch.setattr("equivariance.tiles.passes.EVERY", 0.0)
     net, image = nn.Sequential(UNet(2, NORMS["group"]).first, NORMS["instance"]()).double(), picture(C, 40, 9)
     path, call = tmp_path / "out.npy", {"tile": 10}
     with pytest.raises(KeyboardInterrupt):
