@@ -51,6 +51,30 @@ class Cosine(Fixed):
         return True
 
 
+class Falling(Fixed):
+    """All epochs, and the last weights; the learning rate falls when the validation loss has not fallen for a while.
+
+    Args:
+        patience: epochs without a lower validation loss; the next one is too many.
+        factor: by which the rate falls.
+    Source: PyTorch's ReduceLROnPlateau without threshold, as Kayhan & van Gemert 2020 use it in section 4.2.
+    """
+
+    def __init__(self, patience: int, factor: float) -> None:
+        self.patience, self.factor, self.waited, self.lowest = patience, factor, 0, float("inf")
+
+    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+        """Always, more slowly when patience is over."""
+        self.waited += 1
+        if loss < self.lowest:
+            self.lowest, self.waited = loss, 0
+        if self.waited > self.patience:
+            self.waited = 0
+            for group in optimiser.param_groups:
+                group["lr"] *= self.factor
+        return True
+
+
 class Patience:
     """Ends when the validation loss has not fallen for more than so many epochs, with the weights of the lowest.
 

@@ -77,7 +77,7 @@ def validate(raw: dict[str, Any]) -> Run:
 # hold.
 CIRCUMSTANCES = (
     *("engine", "device", "runs", "force", "tracking", "import"),
-    *("data.root", "data.workers", "init.checkpoint"),
+    *("data.root", "data.workers", "data.cache", "init.checkpoint"),
 )
 
 

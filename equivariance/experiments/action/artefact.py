@@ -1,0 +1,160 @@
+"""Action recognition: accuracy of clips and videos, the gap between training and test, and what changes it.
+
+Published: Kayhan & van Gemert 2020, README of the authors' code; one run each, clip accuracy in percent.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from equivariance.experiments.looks import CONV_COLOURS, ordered
+from sweeps import comparisons, tables
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+    from sweeps.artefacts import Runs
+
+TITLE = "Action recognition: do videos need fewer examples, and is there less overfitting, without a boundary?"
+UNITS = (
+    "in %, mean ± std [95 % interval over seeds] (seeds); gap: clips trained on less clips tested on, in points;"
+    " less same: paired by seed [95 % interval], p by sign test; published: one run each, tested by the test loss"
+)
+COMMAND = "python -m equivariance.run -m +sweep=action"
+# Metrics without which a run is no cell of the table.
+NEEDS = ("accuracy", "video_accuracy", "train_accuracy", "gap", "gmacs")
+AXES = ["data", "arch", "conv", "conv.axes"]
+BASE = "same"
+# By data, network, convolution type and its axes.
+PUBLISHED = {
+    ("ucf101", "resnet3d_18", "same", "space"): 38.6,
+    ("ucf101", "resnet3d_18", "full", "space"): 40.6,
+    ("ucf101", "resnet3d_18", "full", "space+time"): 42.2,
+    ("ucf101", "resnet3d_34", "same", "space"): 37.0,
+    ("ucf101", "resnet3d_34", "full", "space"): 46.9,
+    ("ucf101", "resnet3d_50", "same", "space"): 36.2,
+    ("ucf101", "resnet3d_50", "full", "space"): 44.1,
+    ("hmdb51", "resnet3d_18", "same", "space"): 16.1,
+    ("hmdb51", "resnet3d_18", "full", "space"): 19.3,
+    ("hmdb51", "resnet3d_34", "same", "space"): 15.2,
+    ("hmdb51", "resnet3d_34", "full", "space"): 18.3,
+    ("hmdb51", "resnet3d_50", "same", "space"): 14.3,
+    ("hmdb51", "resnet3d_50", "full", "space"): 19.0,
+}
+# Gaps as read off the training curves of 150 epochs, ± 1 point.
+PUBLISHED_GAPS = {
+    ("ucf101", "resnet3d_18", "same", "space"): 48.4,
+    ("ucf101", "resnet3d_18", "full", "space"): 34.6,
+    ("hmdb51", "resnet3d_18", "same", "space"): 34.3,
+    ("hmdb51", "resnet3d_18", "full", "space"): 24.8,
+}
+COMPARED = ("accuracy", "gap")
+STYLES = {"space": "-", "space+time": "--"}
+
+
+def table(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """A row a variant: AXES, what else differs, n; <metric>_mean, _std, _low, _high, in percent but for gmacs; for
+    accuracy and gap less_same_<metric>, _low, _high, _p over the seeds that `same` has too; published, published_gap.
+    """
+    scaled = frame.assign(**{f"metrics.{name}": 100 * frame[f"metrics.{name}"] for name in NEEDS[:-1]})
+    found = tables.summaries(scaled, AXES, NEEDS)
+    settings, groups = tables.groups(scaled, AXES)
+    cells, keys = dict(groups), [*AXES, *settings]
+    compared = [_less_same(dict(zip(keys, key, strict=True)), runs, keys, cells) for key, runs in cells.items()]
+    for column in compared[0]:
+        found[column] = [row[column] for row in compared]
+    for column, values in (("published", PUBLISHED), ("published_gap", PUBLISHED_GAPS)):
+        found[column] = [values.get(key) for key in found[AXES].itertuples(index=False, name=None)]
+        found[column] = found[column].astype(float)
+    by = ["data", "arch", *settings, "conv", "conv.axes"]
+    return found.sort_values(by, key=lambda c: c.map(ordered) if c.name == "conv" else c, ignore_index=True)
+
+
+def _less_same(row: dict[str, Any], runs: pandas.DataFrame, keys: list[str], cells: dict) -> dict[str, float]:
+    """Of a variant and `same`, which has no axes of its own, over the seeds that both have."""
+    wanted = [{**row, "conv": BASE, "conv.axes": axes} for axes in STYLES]
+    base = next((cells[key] for one in wanted if (key := tuple(one[k] for k in keys)) in cells), None)
+    found: dict[str, float] = {}
+    for metric in COMPARED:
+        ours = runs.set_index("params.seed")[f"metrics.{metric}"]
+        theirs = ours.iloc[:0] if base is None else base.set_index("params.seed")[f"metrics.{metric}"]
+        common = ours.index.intersection(theirs.index) if row["conv"] != BASE else ours.index[:0]
+        told = comparisons.paired(ours.loc[common].to_list(), theirs.loc[common].to_list())
+        name = f"less_same_{metric}"
+        found |= {name: told.mean, f"{name}_low": told.low, f"{name}_high": told.high, f"{name}_p": told.sign}
+    return found
+
+
+def shown(table: pandas.DataFrame) -> pandas.DataFrame:
+    """The table for people."""
+    keys = list(table.columns[: list(table.columns).index("n")])
+    rows = table.to_dict("records")
+    said = table[keys].copy()
+    said.loc[said["conv"] == BASE, "conv.axes"] = "-"
+    for metric, name in (("accuracy", "clips"), ("video_accuracy", "videos"), ("train_accuracy", "trained on")):
+        said[name] = [tables.summary(row, metric, ".1f") for row in rows]
+    said["gap"] = [tables.summary(row, "gap", ".1f") for row in rows]
+    for metric in COMPARED:
+        said[f"{'clips' if metric == 'accuracy' else metric}, less same"] = [_difference(row, metric) for row in rows]
+    for column, name in (("published", "published"), ("published_gap", "published gap")):
+        if table[column].notna().any():
+            said[name] = table[column].map(lambda p: "" if p != p else f"{p:.1f}")
+    said["10⁶ multiply-adds"] = (1000 * table["gmacs_mean"]).map("{:.0f}".format)
+    return said.set_index(keys)
+
+
+def _difference(row: dict[Any, Any], metric: str) -> str:
+    name = f"less_same_{metric}"
+    if row[name] != row[name]:
+        return ""
+    interval = f" [{row[f'{name}_low']:+.1f}, {row[f'{name}_high']:+.1f}]" if row["n"] > 1 else ""
+    return f"{row[name]:+.1f}{interval} p={row[f'{name}_p']:.2g}"
+
+
+def figure(table: pandas.DataFrame, runs: Runs) -> Figure:
+    """Training curves: accuracy of training (thin) and validation clips by epoch, mean over seeds; and the gaps."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10.4, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    for key, curves in _curves(runs).items():
+        colour, style = CONV_COLOURS.get(key[-2], "#666666"), "-" if key[-2] == BASE else STYLES[key[-1]]
+        mean = curves.groupby("epoch")[["train_accuracy", "validation_accuracy"]].mean() * 100
+        label = _name(key)
+        left.plot(mean.index, mean["train_accuracy"], style, color=colour, linewidth=0.8)
+        left.plot(mean.index, mean["validation_accuracy"], style, color=colour, linewidth=2, label=label)
+    left.set(xlabel="epoch", ylabel="accuracy (%), mean over seeds", title="training (thin) and validation clips")
+    left.legend(frameon=False, fontsize="small")
+    for number, row in enumerate(table.to_dict("records")):
+        colour = CONV_COLOURS.get(row["conv"], "#666666")
+        around = [[row["gap_mean"] - row["gap_low"]], [row["gap_high"] - row["gap_mean"]]]
+        right.errorbar([number], [row["gap_mean"]], around, fmt="o", capsize=3, color=colour)
+        if row["published_gap"] == row["published_gap"]:
+            right.plot([number], [row["published_gap"]], "o", color=colour, markersize=9, markerfacecolor="none")
+    names = [_name(tuple(row[axis] for axis in AXES)) for row in table.to_dict("records")]
+    right.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize="small")
+    right.set(title="gap, 95 % over seeds", ylabel="trained on less tested on (points)")
+    for axis in (left, right):
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _name(key: tuple) -> str:
+    data, arch, conv, axes = key
+    return f"{data}, {arch}, {conv}" + ("" if conv == BASE else f" in {axes}")
+
+
+def _curves(runs: Runs) -> dict[tuple, pandas.DataFrame]:
+    """The histories of all runs of a variant, one below the other."""
+    import pandas as pd
+
+    found: dict[tuple, list] = {}
+    for row in runs.frame.to_dict("records"):
+        content = runs.file(row["run_id"], "curve.csv")
+        if content is not None:
+            key = tuple(row[f"params.{axis}"] for axis in AXES)
+            found.setdefault(key, []).append(pd.read_csv(io.BytesIO(content)))
+    ordered_keys = sorted(found, key=lambda key: (*key[:2], ordered(key[2]), key[3]))
+    return {key: pd.concat(found[key]) for key in ordered_keys}

@@ -1,0 +1,56 @@
+"""What a run of action recognition is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from equivariance.config import Choice, Run, Scratch, Section
+from equivariance.config.base import Batch, Decay, Epochs, Patience, Rate, Share
+from equivariance.config.clips import Films, film_kinds
+from equivariance.config.run import Named
+from equivariance.config.video import VideoArch, VideoConv
+
+
+class Action(Named):
+    """Which action a video shows (section 4.2)."""
+
+    name: Literal["action"]
+
+
+class Falling(Section):
+    """SGD whose learning rate falls when the validation loss has not fallen for a while; the last weights."""
+
+    name: Literal["plateau"]
+    lr: Rate
+    momentum: Share
+    dampening: Share
+    weight_decay: Decay
+    batch: Batch  # clips
+    epochs: Epochs
+    patience: Patience  # epochs without a lower validation loss; the next one is too many
+    factor: Annotated[float, Field(gt=0, lt=1)]  # by which lr falls
+
+
+class ActionRun(Run):
+    """One run of action recognition."""
+
+    experiment: Action
+    arch: Annotated[
+        VideoArch, Choice(lambda: dict.fromkeys(("equivariance", "torchvision_video"), VideoArch), "library")
+    ]
+    init: Scratch
+    conv: VideoConv
+    data: Annotated[Films, Choice(film_kinds)]
+    optim: Annotated[Falling, Choice.of(Falling)]
+    engine: Literal["auto", "dense"]
+    tolerance: Annotated[float, Field(ge=0, le=0)]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ActionRun:
+        if self.init.checkpoint:
+            raise ValueError(f"init.checkpoint={self.init.checkpoint}: allowed: null with experiment=action")
+        if (self.protocol, self.conv.name, self.conv.pools) == ("released", "full", "inside"):
+            raise ValueError("conv.pools=inside: the released 3-D networks keep theirs; allowed: own, or padded")
+        return self
