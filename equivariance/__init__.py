@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from equivariance.library import place as place
     from equivariance.library import position_accuracy as position_accuracy
     from equivariance.library import receptive_field as receptive_field
+    from equivariance.library import seam as seam
     from equivariance.library import tiled as tiled
     from equivariance.library import with_conv as with_conv
 
@@ -31,6 +32,7 @@ __all__ = [
     "place",
     "position_accuracy",
     "receptive_field",
+    "seam",
     "tiled",
     "with_conv",
 ]

@@ -4,7 +4,7 @@ from equivariance.canvas import place
 from equivariance.library.assertions import assert_position_blind
 from equivariance.library.position import LeakDistance, PositionAccuracy, leak_distance, position_accuracy
 from equivariance.library.structure import ReceptiveField, certified_border, receptive_field, with_conv
-from equivariance.tiles import Halo, halo, tiled
+from equivariance.tiles import Halo, halo, seam, tiled
 
 __all__ = [
     "Halo",
@@ -18,6 +18,7 @@ __all__ = [
     "place",
     "position_accuracy",
     "receptive_field",
+    "seam",
     "tiled",
     "with_conv",
 ]

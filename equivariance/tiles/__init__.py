@@ -1,11 +1,13 @@
 """Large images in tiles: how much of the image a tile needs, by proof, and running a network over tiles exactly.
 
-Reading order: output · trace (what each call sees) · halo · plan (which tiles) · passes · running.
+Reading order: output · trace (what each call sees) · halo · plan (which tiles) · passes · running · seam.
 """
 
 from equivariance.tiles.bioimage import bioimageio
+from equivariance.tiles.figure import plot_seams
 from equivariance.tiles.halo import Halo, halo
 from equivariance.tiles.running import tiled
+from equivariance.tiles.seam import Seam, seam, seams
 from equivariance.tiles.trace import Reason
 
-__all__ = ["Halo", "Reason", "bioimageio", "halo", "tiled"]
+__all__ = ["Halo", "Reason", "Seam", "bioimageio", "halo", "plot_seams", "seam", "seams", "tiled"]
