@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from equivariance.library import LeakDistance as LeakDistance
     from equivariance.library import PositionAccuracy as PositionAccuracy
     from equivariance.library import ReceptiveField as ReceptiveField
+    from equivariance.library import assert_even_padding as assert_even_padding
     from equivariance.library import assert_position_blind as assert_position_blind
     from equivariance.library import certified_border as certified_border
     from equivariance.library import halo as halo
@@ -25,6 +26,7 @@ __all__ = [
     "LeakDistance",
     "PositionAccuracy",
     "ReceptiveField",
+    "assert_even_padding",
     "assert_position_blind",
     "certified_border",
     "halo",

@@ -1,7 +1,7 @@
 """The questions of this project asked of any nn.Module, without a config: proved, measured, asserted."""
 
 from equivariance.canvas import place
-from equivariance.library.assertions import assert_position_blind
+from equivariance.library.assertions import assert_even_padding, assert_position_blind
 from equivariance.library.position import LeakDistance, PositionAccuracy, leak_distance, position_accuracy
 from equivariance.library.structure import ReceptiveField, certified_border, receptive_field, with_conv
 from equivariance.tiles import Halo, halo, seam, tiled
@@ -11,6 +11,7 @@ __all__ = [
     "LeakDistance",
     "PositionAccuracy",
     "ReceptiveField",
+    "assert_even_padding",
     "assert_position_blind",
     "certified_border",
     "halo",

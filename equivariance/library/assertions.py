@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from equivariance import theory
 from equivariance.data.quadrant import Quadrant
+from equivariance.errors import UserError
+from equivariance.library.padding import even_sizes, padding
 from equivariance.library.structure import evaluating, structural
 
 
@@ -55,6 +57,29 @@ def assert_position_blind(
         f"the outputs for two places of a picture differ by {100 * apart:.2g} % of the largest at border {border};"
         f" first to differ: {first}"
     )
+
+
+def assert_even_padding(model: nn.Module, input_size: int, channels: int = 3) -> None:
+    """Fails where some layer uses more padding on one side of its map than on the other, on images of this size.
+
+    Args:
+        model: maps images [N, channels, H, W] to anything; left as it is.
+        input_size: pixels a side.
+        channels: of the images.
+    Raises: AssertionError: names the first layer that does, and the nearest sizes at which none does. UserError: the
+        network cannot be followed to its end, or fails on images of that size, so that nothing can be said.
+    Source: Alsallakh et al. 2021 (arXiv 2010.02178).
+
+    >>> from torchvision.models import resnet18
+    >>> assert_even_padding(resnet18(), 225)
+    """
+    found = padding(model, input_size, channels)
+    if not found.uneven and found.unseen:
+        raise UserError(f"padding on images of {input_size} pixels: {found.unseen}")
+    if found.uneven:
+        sizes = sorted({s for s in even_sizes(model, input_size, channels=channels) if s is not None})
+        way_out = f"even at {' and '.join(map(str, sizes))} pixels" if sizes else "no size nearby is even"
+        raise AssertionError(f"on images of {input_size} pixels, {found.uneven[0]}; {way_out}")
 
 
 def _watch(name: str, seen: dict[str, float]):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a hook
