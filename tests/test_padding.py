@@ -38,7 +38,7 @@ def test_used_padding_is_what_gradients_reach(side, kernel, stride, dilation, be
 
 @pytest.mark.parametrize(("size", "even"), [(224, False), (225, True), (193, True), (256, False)])
 def test_a_resnet_is_even_at_multiples_of_its_stride_plus_one(size, even):
-    """By the arithmetic of the paper: (side + 2 p - k) divisible by s at conv1, maxpool and the three strided blocks."""
+    """By the arithmetic of the paper: s divides side + 2 p - k at conv1, maxpool and the three strided blocks."""
     from torchvision.models import resnet18
 
     with torch.device("meta"):
