@@ -47,33 +47,35 @@ def compute(config: Run, fingerprints: dict[str, str], record: Record, report: R
     from safetensors.torch import save
 
     from equivariance.experiments.compute import run
+    from equivariance.resuming import resumable
 
     load(config.imports)
     began = time.time()
     record.start(yaml.safe_dump(config.plain(), sort_keys=False))
-    result = run(config, report)
-    record.keep("checkpoint.safetensors", save({k: v.contiguous() for k, v in result.weights.items()}))
-    for name, content in result.files.items():
-        record.keep(name, content)
-    values = {
-        "label": label(config),
-        "config": {
-            **{k: v for k, v in config.plain().items() if k not in ("force", "runs", "tracking")},
-            "fingerprints": fingerprints,
-            "edition": EDITION,
-        },
-        "metrics": result.metrics,
-        "right": result.right,
-        "redrawn": result.redrawn,
-        "notes": result.notes,
-        "implied": implied(config),
-        "sweep": config.tracking.sweep,
-        "version": release(),
-        "commit": commit(),
-        "began": began,
-        "ended": time.time(),
-    }
-    record.finish(result.history, values)
+    with resumable(record.path, config.force):
+        result = run(config, report)
+        record.keep("checkpoint.safetensors", save({k: v.contiguous() for k, v in result.weights.items()}))
+        for name, content in result.files.items():
+            record.keep(name, content)
+        values = {
+            "label": label(config),
+            "config": {
+                **{k: v for k, v in config.plain().items() if k not in ("force", "runs", "tracking")},
+                "fingerprints": fingerprints,
+                "edition": EDITION,
+            },
+            "metrics": result.metrics,
+            "right": result.right,
+            "redrawn": result.redrawn,
+            "notes": result.notes,
+            "implied": implied(config),
+            "sweep": config.tracking.sweep,
+            "version": release(),
+            "commit": commit(),
+            "began": began,
+            "ended": time.time(),
+        }
+        record.finish(result.history, values)
     return {"identity": record.identity, **values}
 
 

@@ -75,6 +75,26 @@ class Falling(Fixed):
         return True
 
 
+class Step(Fixed):
+    """All epochs, and the last weights; the learning rate falls by a factor every so many epochs.
+
+    Args:
+        lr: learning rate of the first epoch.
+        every: epochs.
+        factor: of the rate.
+    """
+
+    def __init__(self, lr: float, every: int, factor: float) -> None:
+        self.lr, self.every, self.factor, self.done = lr, every, factor, 0
+
+    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+        """Always, at times slower."""
+        self.done += 1
+        for group in optimiser.param_groups:
+            group["lr"] = self.lr * self.factor ** (self.done // self.every)
+        return True
+
+
 class Patience:
     """Ends when the validation loss has not fallen for more than so many epochs, with the weights of the lowest.
 

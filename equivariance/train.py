@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equivariance.finite import finite
+from equivariance.resuming import checkpoint
 from equivariance.stopping import Plateau, Rule
 from sweeps.terminal import track
 
@@ -42,6 +43,15 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def batches(self, chunks: Sequence[Tensor], epoch: int = 0) -> Iterator[Any]:
+        """The inputs of some batches, one after another.
+
+        Args:
+            chunks: indices int64 [b] of each batch.
+            epoch: from 1 while training; inputs that are drawn at random are others in each.
+        """
+        return map(self.inputs, chunks)
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ def evaluate(model: nn.Module, examples: Examples, batch: int, loss: Loss = F.cr
     model.eval()
     with torch.inference_mode():
         chunks = torch.arange(len(examples)).split(batch)
-        logits = torch.cat([model(examples.inputs(chunk)) for chunk in chunks])
+        logits = torch.cat([model(inputs) for inputs in examples.batches(chunks)])
     return score(logits, examples.labels, loss)
 
 
@@ -98,6 +108,10 @@ class Recipe:
         order: gives each epoch's order of the examples, int64 [n].
         to_train_mode: puts the model into train mode; a frozen trunk may stay in eval mode.
         loss: what is made small, and scored by.
+        micro: examples at once; gradients of a batch's parts are added up, each by its share of the examples, which is
+            the batch's own where the loss is a mean over examples. BatchNorm sees a part at once. None: all of a batch.
+        mixed: whether to compute in bfloat16 where that is safe (torch.autocast), on a GPU.
+        resumes: whether a run that was killed goes on at its last epoch; for training that takes long.
     """
 
     optimiser: torch.optim.Optimizer
@@ -107,6 +121,9 @@ class Recipe:
     order: Callable[[], Tensor]
     to_train_mode: Callable[[], object]
     loss: Loss = F.cross_entropy
+    micro: int | None = None
+    mixed: bool = False
+    resumes: bool = False
 
 
 def fit(
@@ -129,14 +146,21 @@ def fit(
     Returns: A row an epoch.
     Raises: NotFinite: training diverges, in the epoch in which it does.
     """
-    rows: list[Row] = []
-    for epoch in track(range(1, recipe.epochs + 1), recipe.epochs, "training"):
+    kept = checkpoint() if recipe.resumes else None
+    rows, ended = kept.restore(model, recipe) if kept else ([], False)
+    for told in rows:
+        report(told)
+    left = range(len(rows) + 1, 1 if ended else recipe.epochs + 1)
+    for epoch in track(left, len(left), "training"):
         recipe.to_train_mode()
-        trained = one_epoch(model, train, recipe.optimiser, recipe.batch, recipe.order(), recipe.loss)
+        trained = one_epoch(model, train, recipe, epoch)
         validated = evaluate(model, validation, recipe.batch, recipe.loss)
         rows.append((row or history_row)(epoch, recipe.optimiser.param_groups[0]["lr"], trained, validated))
         report(rows[-1])
-        if not recipe.rule.goes_on(validated.loss, model, recipe.optimiser):
+        ended = not recipe.rule.goes_on(validated.loss, model, recipe.optimiser)
+        if kept:
+            kept.save(model, recipe, rows, ended)
+        if ended:
             break
     recipe.rule.settle(model)
     return rows
@@ -171,27 +195,27 @@ def sgd(model: nn.Module, count: int, optim: Sgd, seed: int, to_train_mode: Call
     return Recipe(optimiser, rule, optim.epochs, optim.batch, shuffled(count, seed), to_train_mode)
 
 
-def one_epoch(
-    model: nn.Module,
-    train: Examples,
-    optimiser: torch.optim.Optimizer,
-    batch: int,
-    order: Tensor,
-    loss: Loss = F.cross_entropy,
-) -> Score:
-    """One pass over the examples in a given order (int64 [n]); the score is of the outputs seen while training.
+def one_epoch(model: nn.Module, train: Examples, recipe: Recipe, epoch: int) -> Score:
+    """One pass over the examples in the recipe's next order; the score is of the outputs seen while training.
 
     Raises: NotFinite: training diverges.
     """
-    outputs, labels = [], []
-    for indices in order.to(train.labels.device).split(batch):
-        optimiser.zero_grad()
-        logits = model(train.inputs(indices))
-        loss(logits, train.labels[indices]).backward()
-        optimiser.step()
-        outputs.append(logits.detach())
-        labels.append(train.labels[indices])
-    return score(finite(torch.cat(outputs), "training diverges; class scores"), torch.cat(labels), loss)
+    order = recipe.order().to(train.labels.device)
+    batches, size = order.split(recipe.batch), recipe.micro or recipe.batch
+    inputs = iter(train.batches([part for batch in batches for part in batch.split(size)], epoch))
+    outputs = []
+    long = track(batches, len(batches), f"epoch {epoch}", recipe.batch) if recipe.resumes else batches
+    for batch in long:
+        recipe.optimiser.zero_grad()
+        for part in batch.split(size):
+            with torch.autocast("cuda", torch.bfloat16, enabled=recipe.mixed):
+                logits = model(next(inputs))
+            loss = recipe.loss(logits.float() if recipe.mixed else logits, train.labels[part])
+            (loss if len(part) == len(batch) else loss * (len(part) / len(batch))).backward()
+            outputs.append(logits.detach())
+        recipe.optimiser.step()
+    logits = finite(torch.cat(outputs), "training diverges; class scores")
+    return score(logits, train.labels[order], recipe.loss)
 
 
 def history_row(epoch: int, lr: float, trained: Score, validated: Score) -> Row:

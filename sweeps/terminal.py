@@ -52,18 +52,20 @@ def abandon(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+def track(items: Iterable[T], total: int, what: str, images: int = 0) -> Iterator[T]:
     """Yields the items and reports on standard error how far it is.
 
     Args:
         items: what is worked through.
         total: how many there are.
         what: a few words naming the work.
+        images: in each item; how many a second are then told, too.
     """
     if sys.stderr.isatty():
         from tqdm import tqdm
 
-        yield from tqdm(items, total=total, desc=what, leave=False)
+        unit = " images" if images else "it"
+        yield from tqdm(items, total=total, desc=what, leave=False, unit=unit, unit_scale=images or False)
         return
     start = said = time.monotonic()
     for done, item in enumerate(items):
@@ -71,7 +73,8 @@ def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         if done and now - said > EVERY:
             said = now
             left = (now - start) / done * (total - done)
-            print(f"{what}: {done} of {total}, about {left:.0f} s left", file=sys.stderr, flush=True)
+            rate = f", {images * done / (now - start):.0f} images a second" if images else ""
+            print(f"{what}: {done} of {total}{rate}, about {left:.0f} s left", file=sys.stderr, flush=True)
         yield item
 
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from equivariance.config import AnyArch, Choice, Downsample, NoTraining, Pretrained, Run, Scratch, Section
-from equivariance.config.base import Batch, Decay, Epochs, Rate, Share
+from equivariance.config import AnyArch, Choice, Downsample, NoTraining, Pretrained, Run, Scratch
 from equivariance.config.labelled import Labelled, labelled_kinds, listed
 from equivariance.config.run import Named
+from equivariance.config.training import Cosine, Scheduled, Step
 
 
 class Shift(Named):
@@ -27,17 +27,6 @@ class Shift(Named):
     ]  # names of a published network's outputs; null: the data's
 
 
-class Cosine(Section):
-    """SGD whose learning rate falls by half a cosine to 0."""
-
-    name: Literal["cosine"]
-    lr: Rate
-    momentum: Share
-    weight_decay: Decay
-    batch: Batch
-    epochs: Epochs
-
-
 class ShiftRun(Run):
     """One run of the shift experiment."""
 
@@ -45,13 +34,16 @@ class ShiftRun(Run):
         "experiment.drawn": "picture",
         "experiment.outputs": "fitting",
         "experiment.order": None,
+        "optim.nesterov": True,
+        "optim.micro_batch": None,
+        "optim.precision": "float32",
     }
 
     experiment: Shift
     arch: AnyArch
     init: Annotated[Scratch | Pretrained, Choice.of(Scratch, Pretrained)]
     data: Annotated[Labelled, Choice(labelled_kinds)]
-    optim: Annotated[Cosine | NoTraining, Choice.of(Cosine, NoTraining)]
+    optim: Annotated[Scheduled | NoTraining, Choice.of(Cosine, Step, NoTraining)]
     downsample: Downsample
     engine: Literal["auto", "dense"]
 
@@ -69,6 +61,6 @@ class ShiftRun(Run):
             )
             raise ValueError(f"experiment.reach={experiment.reach}: {moved} has room for {room}; allowed: up to {room}")
         if (self.optim.name == "none") != (self.init.name == "frozen-pretrained"):
-            other = "none" if self.optim.name != "none" else "cosine"
+            other = "none" if self.optim.name != "none" else "cosine | step"
             raise ValueError(f"optim={self.optim.name}: allowed: {other} with init={self.init.name}")
         return self

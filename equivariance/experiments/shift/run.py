@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from equivariance.boundary import Sampling
+from equivariance.config.training import Scheduled
 from equivariance.data.labelled import Labelled, load
 from equivariance.experiments.result import Result
 from equivariance.experiments.shift import published
@@ -18,8 +19,8 @@ from equivariance.experiments.shift.crops import Crops
 from equivariance.experiments.shift.measure import BATCH, measured
 from equivariance.experiments.shift.objects import Backdrop
 from equivariance.models import Classifier, FeatureMap, build
-from equivariance.stopping import Cosine
-from equivariance.train import Examples, Recipe, Report, Row, fit, shuffled, unheard
+from equivariance.recipes import scheduled
+from equivariance.train import Examples, Report, Row, fit, unheard
 
 if TYPE_CHECKING:
     from equivariance.experiments.shift.config import ShiftRun
@@ -98,8 +99,10 @@ def _trained(
 
         return Examples(split.labels.to(device), lambda chosen: inputs(chosen.cpu()))
 
+    assert isinstance(config.optim, Scheduled)  # the config's cross-check: with weights that are trained
     train, validation = (examples(splits[name]) for name in ("train", "validation"))
-    history = fit(model, train, validation, _recipe(config, model, len(splits["train"])), report)
+    recipe = scheduled(model, len(train), config.optim, config.seed, device)
+    history = fit(model, train, validation, recipe, report)
     model.eval()
     return history
 
@@ -112,17 +115,6 @@ def _model(config: ShiftRun, scene: Scene, device: torch.device, classes: int) -
     model = build(config.arch, config.init, config.conv.rule, "avg", config.seed, classes, sampling)
     model.feature_map.background = scene.colour
     return model.to(device)
-
-
-def _recipe(config: ShiftRun, model: Classifier, count: int) -> Recipe:
-    optim = config.optim
-    assert optim.name == "cosine"  # the other trains nothing
-    torch.manual_seed(config.seed)  # of dropout, where there is any
-    optimiser = torch.optim.SGD(
-        model.parameters(), lr=optim.lr, momentum=optim.momentum, nesterov=True, weight_decay=optim.weight_decay
-    )
-    order = shuffled(count, config.seed)
-    return Recipe(optimiser, Cosine(optim.lr, optim.epochs), optim.epochs, optim.batch, order, model.train)
 
 
 def _predicted(

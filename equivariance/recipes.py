@@ -1,0 +1,51 @@
+"""Recipes for training whole networks: SGD with a schedule, in small parts, in mixed precision, resumable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from equivariance import stopping
+from equivariance.config.training import Step
+from equivariance.errors import UserError
+from equivariance.train import Recipe, shuffled
+
+if TYPE_CHECKING:
+    from equivariance.config.training import Scheduled
+
+
+def scheduled(model: nn.Module, count: int, optim: Scheduled, seed: int, device: torch.device) -> Recipe:
+    """SGD for a fixed number of epochs; a killed run goes on at its last epoch.
+
+    Args:
+        model: on its device; all of its parameters that require gradients are trained.
+        count: training examples.
+        optim: rates, schedule, batch, epochs, precision.
+        seed: of the order of the batches and of dropout.
+        device: where it is trained.
+    Raises: UserError: mixed precision on a CPU.
+    Source: of `step` the defaults are those of PyTorch's ImageNet example, as in the code of Kayhan & van Gemert 2020.
+    """
+    if optim.precision == "mixed":
+        if device.type != "cuda":
+            raise UserError("optim.precision=mixed: allowed on a GPU; here float32")
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    torch.manual_seed(seed)  # of dropout, where there is any
+    optimiser = torch.optim.SGD(
+        [p for p in model.parameters() if p.requires_grad],
+        lr=optim.lr,
+        momentum=optim.momentum,
+        nesterov=optim.nesterov,
+        weight_decay=optim.weight_decay,
+    )
+    rule: stopping.Rule = stopping.Cosine(optim.lr, optim.epochs)
+    if isinstance(optim, Step):
+        rule = stopping.Step(optim.lr, optim.every, optim.factor)
+    return Recipe(
+        *(optimiser, rule, optim.epochs, optim.batch, shuffled(count, seed), model.train),
+        micro=optim.micro_batch,
+        mixed=optim.precision == "mixed",
+        resumes=True,
+    )
