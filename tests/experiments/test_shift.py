@@ -175,7 +175,7 @@ def test_what_came_later_leaves_earlier_runs_their_identity(config):
 
 
 def test_what_is_to_be_trained_needs_a_recipe(config):
-    with pytest.raises(UserError, match=r"^optim=none: allowed: cosine with init=scratch$"):
+    with pytest.raises(UserError, match=r"^optim=none: allowed: cosine | step with init=scratch$"):
         config("experiment=shift", "optim=none")
 
 
