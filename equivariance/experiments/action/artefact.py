@@ -119,21 +119,24 @@ def figure(table: pandas.DataFrame, runs: Runs) -> Figure:
 
     figure = Figure(figsize=(10.4, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    keys = list(table.columns[: list(table.columns).index("n")])
+    told = [key for key in keys if key not in ("conv", "conv.axes") and table[key].nunique() > 1]
     for key, curves in _curves(runs).items():
-        colour, style = CONV_COLOURS.get(key[-2], "#666666"), "-" if key[-2] == BASE else STYLES[key[-1]]
+        look = dict(zip(keys, key, strict=True))
+        colour, style = CONV_COLOURS.get(look["conv"], "#666666"), STYLES[look["conv.axes"]]
         mean = curves.groupby("epoch")[["train_accuracy", "validation_accuracy"]].mean() * 100
-        label = _name(key)
         left.plot(mean.index, mean["train_accuracy"], style, color=colour, linewidth=0.8)
-        left.plot(mean.index, mean["validation_accuracy"], style, color=colour, linewidth=2, label=label)
+        left.plot(mean.index, mean["validation_accuracy"], style, color=colour, linewidth=2, label=_name(look, told))
     left.set(xlabel="epoch", ylabel="accuracy (%), mean over seeds", title="training (thin) and validation clips")
-    left.legend(frameon=False, fontsize="small")
+    if left.lines:
+        left.legend(frameon=False, fontsize="small")
     for number, row in enumerate(table.to_dict("records")):
         colour = CONV_COLOURS.get(row["conv"], "#666666")
         around = [[row["gap_mean"] - row["gap_low"]], [row["gap_high"] - row["gap_mean"]]]
         right.errorbar([number], [row["gap_mean"]], around, fmt="o", capsize=3, color=colour)
         if row["published_gap"] == row["published_gap"]:
             right.plot([number], [row["published_gap"]], "o", color=colour, markersize=9, markerfacecolor="none")
-    names = [_name(tuple(row[axis] for axis in AXES)) for row in table.to_dict("records")]
+    names = [_name(row, told) for row in table.to_dict("records")]
     right.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize="small")
     right.set(title="gap, 95 % over seeds", ylabel="trained on less tested on (points)")
     for axis in (left, right):
@@ -141,20 +144,21 @@ def figure(table: pandas.DataFrame, runs: Runs) -> Figure:
     return figure
 
 
-def _name(key: tuple) -> str:
-    data, arch, conv, axes = key
-    return f"{data}, {arch}, {conv}" + ("" if conv == BASE else f" in {axes}")
+def _name(row: dict[Any, Any], told: list[str]) -> str:
+    """The boundary, and what else differs in the table."""
+    boundary = row["conv"] + ("" if row["conv"] == BASE else f" in {row['conv.axes']}")
+    return ", ".join([boundary, *(str(row[key]) for key in told)])
 
 
 def _curves(runs: Runs) -> dict[tuple, pandas.DataFrame]:
-    """The histories of all runs of a variant, one below the other."""
+    """The histories of all runs of a row of the table, one below the other."""
     import pandas as pd
 
-    found: dict[tuple, list] = {}
-    for row in runs.frame.to_dict("records"):
-        content = runs.file(row["run_id"], "curve.csv")
-        if content is not None:
-            key = tuple(row[f"params.{axis}"] for axis in AXES)
-            found.setdefault(key, []).append(pd.read_csv(io.BytesIO(content)))
-    ordered_keys = sorted(found, key=lambda key: (*key[:2], ordered(key[2]), key[3]))
-    return {key: pd.concat(found[key]) for key in ordered_keys}
+    found: dict[tuple, pandas.DataFrame] = {}
+    _, groups = tables.groups(runs.frame, AXES)
+    for key, seeds in sorted(groups, key=lambda group: (ordered(group[0][2]), str(group[0]))):
+        contents = [runs.file(run, "curve.csv") for run in seeds["run_id"]]
+        read = [pd.read_csv(io.BytesIO(content)) for content in contents if content is not None]
+        if read:
+            found[key] = pd.concat(read)
+    return found
