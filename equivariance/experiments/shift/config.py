@@ -22,6 +22,7 @@ class Shift(Named):
     drawn: Literal["picture", "batch"]  # batch: one place for all of a batch, the last never, as released
     background: Literal["black", "mean", "none"]  # mean: 0 after normalisation; none: crops of pictures that fill it
     outputs: Literal["fitting", "released"]  # released: 1000 of the unmodified network, whatever the classes
+    statistics: Literal["split", "running"]  # of batch normalisation: of the training split, after training
     order: Annotated[
         list[str] | None, BeforeValidator(listed)
     ]  # names of a published network's outputs; null: the data's
@@ -37,6 +38,7 @@ class ShiftRun(Run):
         "optim.nesterov": True,
         "optim.micro_batch": None,
         "optim.precision": "float32",
+        "experiment.statistics": "running",
     }
 
     experiment: Shift

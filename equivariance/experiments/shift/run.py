@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from equivariance import batch_statistics
 from equivariance.boundary import Sampling
 from equivariance.config.training import Scheduled
 from equivariance.data.labelled import Labelled, load
@@ -104,6 +105,8 @@ def _trained(
     recipe = scheduled(model, len(train), config.optim, config.seed, device)
     history = fit(model, train, validation, recipe, report)
     model.eval()
+    if config.experiment.statistics == "split":
+        batch_statistics.measure(model, train, config.optim.batch)
     return history
 
 
