@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from equivariance.audit import audit as audit
     from equivariance.library import Halo as Halo
     from equivariance.library import LeakDistance as LeakDistance
     from equivariance.library import PositionAccuracy as PositionAccuracy
@@ -28,6 +29,7 @@ __all__ = [
     "ReceptiveField",
     "assert_even_padding",
     "assert_position_blind",
+    "audit",
     "certified_border",
     "halo",
     "leak_distance",
@@ -42,6 +44,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The library's functions, loaded with torch when they are first asked for."""
+    if name == "audit":  # a room, and the function that it is for
+        return import_module("equivariance.audit")
     if name in __all__:
         return getattr(import_module("equivariance.library"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -54,9 +54,11 @@ def _number(text: str, value: str, most: int) -> int:
 
 def _answer(given: argparse.Namespace) -> int:
     from equivariance.models.whole import whole
+    from equivariance.overrides import composed
     from equivariance.tiles import bioimageio, halo
 
-    found = halo(whole(_arch(given.keys)), given.channels, given.dims, given.output)
+    arch = composed(given.keys, ("arch", "import"), "arch=…, arch.…=…, import=[…], channels=…, dims=…, output=…").arch
+    found = halo(whole(arch), given.channels, given.dims, given.output)
     if given.format == "bioimageio":
         if not found.exact:
             raise UserError(f"no halo is exact; {found.reasons[0]}")
@@ -64,29 +66,6 @@ def _answer(given: argparse.Namespace) -> int:
     else:
         print(found)
     return 0 if found.exact else 1
-
-
-def _arch(overrides: list[str]) -> Any:
-    """The section `arch` of a run with these overrides."""
-    from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    from equivariance.config import validate
-    from equivariance.overrides import check, conf_dir, register_protocol
-
-    foreign = [o for o in overrides if o.partition("=")[0].partition(".")[0] not in ("arch", "import")]
-    if foreign:
-        raise UserError(f"{foreign[0]}: allowed: arch=…, arch.…=…, import=[…], channels=…, dims=…, output=…")
-    register_protocol()
-    check(overrides)
-    try:
-        with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
-            plain = OmegaConf.to_container(compose("config", overrides), resolve=True, throw_on_missing=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(" ".join(str(error).split())) from error
-    return validate(plain).arch  # type: ignore[arg-type]
 
 
 class _Callable(ModuleType):

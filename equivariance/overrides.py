@@ -63,6 +63,36 @@ def check(overrides: list[str], folder: str | None = None) -> None:
             _check_key(override, known, tree)
 
 
+def composed(overrides: list[str], sections: tuple[str, ...], allowed: str) -> Any:
+    """The config of a run with these overrides, for commands that use some of its sections.
+
+    Args:
+        overrides: as typed.
+        sections: first parts of the keys that may be among them.
+        allowed: in words, for the refusal of others.
+    Returns: The checked config, a `Run`.
+    Raises: UserError: another key, an unknown one, or a value out of range.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from equivariance.config import validate
+
+    foreign = [o for o in overrides if o.partition("=")[0].partition(".")[0] not in sections]
+    if foreign:
+        raise UserError(f"{foreign[0]}: allowed: {allowed}")
+    register_protocol()
+    check(overrides)
+    try:
+        with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
+            plain = OmegaConf.to_container(compose("config", overrides), resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(" ".join(str(error).split())) from error
+    return validate(plain)  # type: ignore[arg-type]
+
+
 def _check_path(override: Override) -> None:
     """Folders that Hydra would leave out with a warning."""
     value = override.value()

@@ -160,6 +160,8 @@ def test_only_the_entry_point_knows_hydra_and_mlflow(path):
         ("equivariance/models", ("data", "experiments", "train", "run")),
         ("equivariance/train.py", ("experiments", "run", "data")),
         ("equivariance/experiments", ("run",)),
+        ("equivariance/library", ("audit", "experiments", "run")),
+        ("equivariance/audit", ("experiments", "train", "run")),
     ],
 )
 def test_no_layer_imports_the_one_above(folder, above):
@@ -344,6 +346,7 @@ print(len(out.getvalue()) > 100, sorted({{"torch", "mlflow", "optuna", "matplotl
         ("equivariance.run", ["run", "--help"]),
         ("equivariance.run", ["run", "--cfg", "job"]),
         ("equivariance.halo", ["halo", "--help"]),
+        ("equivariance.audit", ["audit", "--help"]),
         ("sweeps", ["sweeps"]),
         ("sweeps", ["sweeps", "--help"]),
     ],

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from equivariance.errors import UserError
+from equivariance.errors import UserError, reason
 from equivariance.library.structure import evaluating
 from equivariance.ops import Kernel, Pad, Pixelwise, Slide, Unknown, calling_module
 from equivariance.ops.call import describe, maps_among, op_name
@@ -104,6 +104,10 @@ def padding(model: nn.Module, input_size: int, channels: int = 3) -> Padding:
         except Unseen as error:
             unseen = str(error).removesuffix("; no certificate for this network")
             unseen = None if "ends in no feature map" in unseen else unseen  # followed to its end all the same
+        except UserError:
+            raise
+        except Exception as error:  # other people's code: it may fail in any way
+            raise UserError(f"the model fails on images of {input_size} pixels: {reason(error)}") from error
     return Padding(input_size, tuple(watch.layers), unseen)
 
 

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from equivariance.config import Arch
 
 
-def whole(arch: Arch) -> nn.Module:
-    """A network without weights, in eval mode, for what follows from its structure alone.
+def whole(arch: Arch, hollow: bool = True) -> nn.Module:
+    """A network in eval mode.
 
     Args:
+        hollow: without weights where the library can, for what follows from its structure alone; else random ones.
         arch: library and name: `torchvision` (segmentation networks too), `timm` or `python`.
     Raises: UserError: the library lacks the network or cannot build it.
     """
@@ -26,14 +27,14 @@ def whole(arch: Arch) -> nn.Module:
     if arch.library not in ("torchvision", "timm"):
         raise UserError(f"arch.library={arch.library}: allowed: torchvision, timm, python")
     try:
-        return (_torchvision if arch.library == "torchvision" else _timm)(arch.name).eval()
+        return (_torchvision if arch.library == "torchvision" else _timm)(arch.name, hollow).eval()
     except (UserError, MemoryError):
         raise
     except Exception as error:  # other people's code: it may fail in any way
         raise UserError(f"arch.name={arch.name}: cannot be built ({reason(error)})") from error
 
 
-def _torchvision(name: str) -> nn.Module:
+def _torchvision(name: str, hollow: bool) -> nn.Module:
     from torchvision import models
 
     known = [n for n in models.list_models() if not n.startswith("quantized")]
@@ -41,11 +42,11 @@ def _torchvision(name: str) -> nn.Module:
         near = [n for n in known if n.partition("_")[0] == name.partition("_")[0]] or known
         raise UserError(f"arch.name={name}: not a torchvision network; allowed: {', '.join(near)}")
     backbone = {"weights_backbone": None} if models.list_models(models.segmentation).count(name) else {}
-    with torch.device("meta"):
+    with torch.device("meta" if hollow else "cpu"):
         return models.get_model(name, weights=None, **backbone)
 
 
-def _timm(name: str) -> nn.Module:
+def _timm(name: str, _: bool) -> nn.Module:
     import timm
 
     if name not in timm.list_models():

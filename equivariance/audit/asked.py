@@ -1,0 +1,159 @@
+"""All questions asked of one network, each by itself: one that has no answer keeps no other from having one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from equivariance.audit.decisions import consistency
+from equivariance.audit.edge import edge
+from equivariance.audit.report import Figures, Missing, Remedy, Report
+from equivariance.errors import NotFinite, UserError, reason
+from equivariance.library import certified_border, leak_distance, receptive_field, with_conv
+from equivariance.library.padding import even_sizes, padding
+from equivariance.library.structure import evaluating, structural
+from equivariance.models import FeatureMap
+from equivariance.models.own import SIDE, feature_map
+from equivariance.models.trunk import Trunk
+from equivariance.reach import Reach, reach
+from equivariance.tiles.output import Selected
+from equivariance.tiles.trace import Reason, Unfollowed, trace
+from sweeps.terminal import track
+
+Answer = TypeVar("Answer")
+REMEDIES = (
+    ("unbounded", "strided"),
+    ("partial", "strided"),
+    ("reflect", "strided"),
+    ("same", "polyphase"),
+    ("unbounded", "polyphase"),
+)
+NO_PICTURES = Missing("no pictures were given")
+
+
+def audit(
+    model: nn.Module,
+    pictures: Tensor | None = None,
+    input_size: int = 224,
+    channels: int = 3,
+    remedies: tuple[tuple[str, str], ...] = REMEDIES,
+    seed: int = 0,
+) -> Report:
+    """What is true of a network: proved from its structure, measured, and what would help.
+
+    Not for: what a network does on other image sizes, or in train mode; it is read in eval mode and left as it is.
+
+    Args:
+        model: maps images [N, channels, H, W] to anything. Of `with_conv`, too.
+        pictures: float [n, channels, side, side], n of 4 or more, normalised, smaller than `input_size`; the canvas
+            around them is 0. None: what needs pictures is left out, and says so.
+        input_size: pixels a side of the images the network is used on.
+        channels: of the images.
+        remedies: `conv` and `downsample` of each, as `with_conv` takes them; none are tried where the model is of
+            `with_conv` already.
+        seed: of the places at which pictures are shown.
+    Returns: The report; print it, or take its fields.
+
+    >>> from torchvision.models import resnet18
+    >>> found = audit(resnet18(), input_size=64, remedies=())
+    >>> found.receptive_field.field, found.certified_border, found.phases, found.even_sizes
+    (435, 433, 1024, (33, 65))
+    """
+    field = _asked(lambda: receptive_field(model, channels))
+    period = _asked(lambda: _period(model, channels))
+    known = isinstance(period, int)
+    sizes = even_sizes(model, input_size, period, channels) if isinstance(period, int) else (None, None)
+    figures = _figures(model, pictures, input_size, channels, seed)
+    tried = () if isinstance(model, FeatureMap) else track(remedies, len(remedies), "remedies")
+    return Report(
+        input_size=input_size,
+        pictures=0 if pictures is None else len(pictures),
+        receptive_field=field,
+        phases=period**2 if isinstance(period, int) else period,
+        certified_border=figures.certified_border,
+        padding=_asked(lambda: padding(model, input_size, channels)),
+        even_sizes=sizes if known else (None, None),
+        edge=figures.edge,
+        statistics=_asked(lambda: _statistics(model, input_size, channels)),
+        leak_distance=figures.leak_distance,
+        consistency=figures.consistency,
+        remedies=tuple(_remedy(model, *how, pictures, input_size, channels, seed) for how in tried),
+    )
+
+
+def _asked(question: Callable[[], Answer]) -> Answer | Missing:
+    try:
+        return question()
+    except (UserError, NotFinite) as error:
+        return Missing(str(error))
+    except Exception as error:  # other people's code: it may fail in any way
+        return Missing(f"the model fails ({reason(error)})")
+
+
+def _figures(model: nn.Module, pictures: Tensor | None, input_size: int, channels: int, seed: int) -> Figures:
+    weights = next((p for p in model.parameters() if p.is_floating_point()), None)
+    shown = pictures if pictures is None or weights is None else pictures.to(weights)
+
+    def distance() -> object:
+        return leak_distance(model, shown) if shown is not None else NO_PICTURES
+
+    def stays() -> object:
+        return consistency(model, shown, input_size, seed=seed) if shown is not None else NO_PICTURES
+
+    return Figures(
+        certified_border=_asked(lambda: _certified(model, channels)),
+        edge=_asked(lambda: edge(model, input_size, channels)),
+        leak_distance=_asked(distance),  # type: ignore[arg-type]
+        consistency=_asked(stays),  # type: ignore[arg-type]
+    )
+
+
+def _remedy(
+    model: nn.Module,
+    conv: str,
+    downsample: str,
+    pictures: Tensor | None,
+    input_size: int,
+    channels: int,
+    seed: int,
+) -> Remedy:
+    other = with_conv(model, conv, downsample=downsample)
+    return Remedy(conv, downsample, _figures(other, pictures, input_size, channels, seed))
+
+
+def _certified(model: nn.Module, channels: int) -> int | Missing:
+    found = certified_border(model, channels=channels)
+    if found is not None:
+        return found
+    receptive_field(model, channels)  # raises, and says which operation is not known
+    return Missing("no border is certain: 64 pixels are no multiple of its stride, or every unit sees an edge")
+
+
+def _period(model: nn.Module, channels: int) -> int:
+    """Pixels after which what the network's last maps compute repeats."""
+    with evaluating(model):
+        found = reach(structural(model).network, 1024, 1024, channels=channels)
+    maps = {found.sights} if isinstance(found, Reach) else found.pooled
+    return max(sight.period for sights in maps for sight in sights)
+
+
+def _statistics(model: nn.Module, input_size: int, channels: int) -> tuple[Reason, ...]:
+    """Layers up to the last feature map that see all of the image at once."""
+    if isinstance(model, FeatureMap):
+        return _statistics(model.trunk, input_size, channels)
+    weights = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    with evaluating(model):
+        blank = weights.new_zeros(1, channels, SIDE, SIDE)
+        features = feature_map(model, type(model).__name__, None, blank)
+        trunk = model if features is model else Trunk(model, features)
+        try:
+            found = trace(Selected(trunk), (input_size, input_size), channels)
+        except Unfollowed as unfollowed:
+            raise UserError(str(unfollowed)) from None
+    reasons = (statistic.reason for statistic in found.statistics)
+    prefix = "network." if trunk is not model else ""
+    return tuple(dict.fromkeys(replace(r, layer=r.layer.removeprefix(prefix)) for r in reasons))
