@@ -23,6 +23,7 @@ class Labelled(Section):
     validation: Images
     test: Images | None
     side: Side  # of a picture
+    augment: Literal["none", "flip", "crop"]  # of training pictures; crop: a random part, half of them mirrored
     seed: Seed  # of the choice of images
 
 
@@ -67,7 +68,7 @@ class LabelledFolder(Labelled):
     name: Literal["labelled_folder", "labelled_imagenet"]
     resize: Side  # shorter side, before the central square of `side` is cut out
     classes: Annotated[list[str] | None, BeforeValidator(listed)]  # null: all that the folder has
-    workers: Annotated[int, Field(ge=0, le=256)]  # processes that read pictures while the network computes; 0: none
+    workers: Annotated[int, Field(ge=0, le=256)]  # threads that read pictures while the network computes; 0: none
 
     @model_validator(mode="after")
     def _fits_together(self) -> LabelledFolder:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from equivariance.config.labelled import LabelledFolder
 from equivariance.data.labelled import idx, memory, photos, tree
+from equivariance.data.labelled.augment import augmented
 from equivariance.data.labelled.labelled import Labelled, Pixels
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from equivariance.config.labelled import Labelled as Section
 
-__all__ = ["Labelled", "Pixels", "held", "load"]
+__all__ = ["Labelled", "Pixels", "augmented", "held", "load"]
 
 
 def load(data: Section) -> dict[str, Labelled]:

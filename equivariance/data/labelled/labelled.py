@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from equivariance.data.labelled.files import Files
 
 
 class Pixels(Protocol):
@@ -39,6 +42,12 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def whole(self, number: int) -> Tensor:
+        """One picture before it was cut to its square, float [3, h, w], in [0, 1]; the square where that is all."""
+        if isinstance(self.pixels, Files):
+            return self.pixels.whole(number)
+        return self.pixels[torch.tensor([number])][0]
 
 
 def resized(pixels: Tensor, side: int) -> Tensor:

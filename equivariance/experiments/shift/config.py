@@ -35,6 +35,7 @@ class ShiftRun(Run):
         "experiment.drawn": "picture",
         "experiment.outputs": "fitting",
         "experiment.order": None,
+        "data.augment": "none",
         "optim.nesterov": True,
         "optim.micro_batch": None,
         "optim.precision": "float32",

@@ -13,12 +13,13 @@ from torch import Tensor
 from equivariance import batch_statistics
 from equivariance.boundary import Sampling
 from equivariance.config.training import Scheduled
-from equivariance.data.labelled import Labelled, load
+from equivariance.data.labelled import Labelled, augmented, load
 from equivariance.experiments.result import Result
 from equivariance.experiments.shift import published
 from equivariance.experiments.shift.crops import Crops
 from equivariance.experiments.shift.measure import BATCH, measured
 from equivariance.experiments.shift.objects import Backdrop
+from equivariance.loading import loaded
 from equivariance.models import Classifier, FeatureMap, build
 from equivariance.recipes import scheduled
 from equivariance.train import Examples, Report, Row, fit, unheard
@@ -93,15 +94,19 @@ def _trained(
     report: Report,
 ) -> list[Row]:
     """Trains on pictures in the middle and leaves the model in eval mode."""
+    data, side = config.data, min(config.data.side, config.experiment.canvas)  # what is seen of a picture
 
-    def examples(split: Labelled) -> Examples:
-        def inputs(chosen: Tensor) -> Tensor:
-            return scene.images(split.pixels[chosen], MIDDLE.expand(len(chosen), 2)).to(device)
+    def examples(name: str) -> Examples:
+        split, augment = splits[name], data.augment if name == "train" else "none"
 
-        return Examples(split.labels.to(device), lambda chosen: inputs(chosen.cpu()))
+        def drawn(chosen: Tensor, epoch: int) -> Tensor:
+            pixels = augmented(split, chosen, augment, side, config.seed, epoch)
+            return scene.images(pixels, MIDDLE.expand(len(chosen), 2))
+
+        return loaded(split.labels, drawn, device, getattr(data, "workers", 0))
 
     assert isinstance(config.optim, Scheduled)  # the config's cross-check: with weights that are trained
-    train, validation = (examples(splits[name]) for name in ("train", "validation"))
+    train, validation = (examples(name) for name in ("train", "validation"))
     recipe = scheduled(model, len(train), config.optim, config.seed, device)
     history = fit(model, train, validation, recipe, report)
     model.eval()
