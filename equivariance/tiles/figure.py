@@ -34,8 +34,8 @@ def plot_seams(found: Sequence[Seam], path: str | Path) -> None:
     for halo, seam in zip(halos, found, strict=True):
         rows = [(d, m.rms / seam.scale) for d, m in seam.by_distance if d < float("inf")]
         right.plot(*zip(*rows, strict=True), label=f"halo {halo}") if rows else None
-    left.set(xlabel="halo (pixels)", ylabel="mismatch, of the output's root mean square; or share")
-    right.set(xlabel="distance from the next seam (pixels)", ylabel="root mean square mismatch, of the output's")
+    left.set(xlabel="halo (pixels)", ylabel="mismatch / output (rms), or share")
+    right.set(xlabel="distance from the next seam (pixels)", ylabel="mismatch / output (both rms)")
     for axes in (left, right):
         axes.set_yscale("symlog", linthresh=smallest)
         axes.set_ylim(bottom=0)
