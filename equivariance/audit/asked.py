@@ -126,10 +126,10 @@ def _remedy(
 
 
 def _certified(model: nn.Module, channels: int) -> int | Missing:
+    receptive_field(model, channels)  # raises, and says which operation is not known, before borders are tried
     found = certified_border(model, channels=channels)
     if found is not None:
         return found
-    receptive_field(model, channels)  # raises, and says which operation is not known
     return Missing("no border is certain: 64 pixels are no multiple of its stride, or every unit sees an edge")
 
 
