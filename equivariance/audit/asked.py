@@ -14,7 +14,7 @@ from equivariance.audit.edge import edge
 from equivariance.audit.report import Figures, Missing, Remedy, Report
 from equivariance.errors import NotFinite, UserError, reason
 from equivariance.library import certified_border, leak_distance, receptive_field, with_conv
-from equivariance.library.padding import even_sizes, padding
+from equivariance.library.padding import WIDEST, Padding, even_sizes, padding
 from equivariance.library.structure import evaluating, structural
 from equivariance.models import FeatureMap
 from equivariance.models.own import SIDE, feature_map
@@ -65,8 +65,10 @@ def audit(
     """
     field = _asked(lambda: receptive_field(model, channels))
     period = _asked(lambda: _period(model, channels))
-    known = isinstance(period, int)
-    sizes = even_sizes(model, input_size, period, channels) if isinstance(period, int) else (None, None)
+    layers = _asked(lambda: padding(model, input_size, channels))
+    followed = isinstance(layers, Padding) and layers.unseen is None
+    within = period if isinstance(period, int) else WIDEST
+    sizes = even_sizes(model, input_size, within, channels) if followed else (None, None)
     figures = _figures(model, pictures, input_size, channels, seed)
     tried = () if isinstance(model, FeatureMap) else track(remedies, len(remedies), "remedies")
     return Report(
@@ -75,8 +77,8 @@ def audit(
         receptive_field=field,
         phases=period**2 if isinstance(period, int) else period,
         certified_border=figures.certified_border,
-        padding=_asked(lambda: padding(model, input_size, channels)),
-        even_sizes=sizes if known else (None, None),
+        padding=layers,
+        even_sizes=sizes,
         edge=figures.edge,
         statistics=_asked(lambda: _statistics(model, input_size, channels)),
         leak_distance=figures.leak_distance,
