@@ -15,6 +15,7 @@ from equivariance.edition import EDITION
 from equivariance.errors import UserError
 from equivariance.fingerprints import fingerprints
 from equivariance.origin import commit, release
+from equivariance.parallel import begin
 from equivariance.protocols import implied
 from sweeps.experiments import label
 from sweeps.identity import identity
@@ -53,6 +54,7 @@ def compute(config: Run, fingerprints: dict[str, str], record: Record, report: R
     began = time.time()
     record.start(yaml.safe_dump(config.plain(), sort_keys=False))
     with resumable(record.path, config.force):
+        begin(computes=True)
         result = run(config, report)
         record.keep("checkpoint.safetensors", save({k: v.contiguous() for k, v in result.weights.items()}))
         for name, content in result.files.items():
@@ -77,6 +79,23 @@ def compute(config: Run, fingerprints: dict[str, str], record: Record, report: R
         }
         record.finish(result.history, values)
     return {"identity": record.identity, **values}
+
+
+def follow(config: Run, record: Record) -> None:
+    """What the first of several processes computes, in another of them, which writes nothing.
+
+    Args:
+        config: the run.
+        record: its directory.
+    """
+    if not begin(computes=False):
+        return
+    from equivariance.experiments.compute import run
+    from equivariance.resuming import following
+
+    load(config.imports)
+    with following(record.path):
+        run(config)
 
 
 def costs(configs: list[Run]) -> tuple[int, float]:

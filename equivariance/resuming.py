@@ -38,10 +38,17 @@ def resumable(folder: Path, anew: bool = False) -> Iterator[None]:
     """
     if anew:
         (folder / FILE).unlink(missing_ok=True)
+    with following(folder):
+        yield
+    (folder / FILE).unlink(missing_ok=True)
+
+
+@contextmanager
+def following(folder: Path) -> Iterator[None]:
+    """The same for a process that helps another one, whose checkpoint it is."""
     token = _FOLDER.set(folder)
     try:
         yield
-        (folder / FILE).unlink(missing_ok=True)
     finally:
         _FOLDER.reset(token)
 

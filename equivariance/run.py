@@ -29,8 +29,9 @@ from omegaconf.errors import OmegaConfBaseException
 from equivariance.command import read
 from equivariance.config import Run, validate
 from equivariance.errors import UserError
-from equivariance.job import MACHINE, NO_GPU, costs, prepare
+from equivariance.job import MACHINE, NO_GPU, costs, follow, prepare
 from equivariance.overrides import conf_dir, register_protocol
+from equivariance.parallel import check, count, dismiss, rank
 from sweeps.addresses import guard, sealed
 from sweeps.cluster.cluster import Refused
 from sweeps.launcher.attempt import attempt
@@ -122,10 +123,15 @@ def _single(composed: DictConfig) -> None:
         return
     try:
         config = validate(_plain(composed))
+        check(config)
         job = prepare(config)
     except (UserError, OmegaConfBaseException) as error:  # said here: Hydra would add a line of its own
         _refuse(error)
+    if rank():
+        follow(config, job.record)
+        return
     run_here(job, mirror(config))
+    dismiss()
 
 
 def main() -> None:
@@ -139,6 +145,8 @@ def main() -> None:
     register_protocol()
     try:
         sys.argv[1:] = read(sys.argv[1:])
+        if count() > 1 and {"-m", "--multirun"} & set(sys.argv):
+            raise UserError("-m: allowed without torchrun; a sweep starts a run on each GPU itself")
         _single()
     except (UserError, Refused, HydraException, OmegaConfBaseException) as error:
         _refuse(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equivariance import parallel
 from equivariance.finite import finite
 from equivariance.resuming import checkpoint
 from equivariance.stopping import Plateau, Rule
@@ -151,14 +152,16 @@ def fit(
     for told in rows:
         report(told)
     left = range(len(rows) + 1, 1 if ended else recipe.epochs + 1)
+    joined = parallel.together(model) if recipe.resumes else model
     for epoch in track(left, len(left), "training"):
         recipe.to_train_mode()
-        trained = one_epoch(model, train, recipe, epoch)
+        trained = one_epoch(joined, train, recipe, epoch)
+        parallel.agree(model)
         validated = evaluate(model, validation, recipe.batch, recipe.loss)
         rows.append((row or history_row)(epoch, recipe.optimiser.param_groups[0]["lr"], trained, validated))
         report(rows[-1])
         ended = not recipe.rule.goes_on(validated.loss, model, recipe.optimiser)
-        if kept:
+        if kept and parallel.rank() == 0:
             kept.save(model, recipe, rows, ended)
         if ended:
             break
@@ -200,22 +203,27 @@ def one_epoch(model: nn.Module, train: Examples, recipe: Recipe, epoch: int) -> 
 
     Raises: NotFinite: training diverges.
     """
-    order = recipe.order().to(train.labels.device)
-    batches, size = order.split(recipe.batch), recipe.micro or recipe.batch
-    inputs = iter(train.batches([part for batch in batches for part in batch.split(size)], epoch))
+    batches, size = recipe.order().to(train.labels.device).split(recipe.batch), recipe.micro or recipe.batch
+    shares = [parallel.share(batch) for batch in batches]
+    inputs = iter(train.batches([part for share in shares for part in share.split(size)], epoch))
     outputs = []
-    long = track(batches, len(batches), f"epoch {epoch}", recipe.batch) if recipe.resumes else batches
-    for batch in long:
+    steps: Iterable[tuple[Tensor, Tensor]] = list(zip(batches, shares, strict=True))
+    if recipe.resumes:
+        steps = track(steps, len(batches), f"epoch {epoch}", recipe.batch)
+    for batch, share in steps:
         recipe.optimiser.zero_grad()
-        for part in batch.split(size):
-            with torch.autocast("cuda", torch.bfloat16, enabled=recipe.mixed):
-                logits = model(next(inputs))
-            loss = recipe.loss(logits.float() if recipe.mixed else logits, train.labels[part])
-            (loss if len(part) == len(batch) else loss * (len(part) / len(batch))).backward()
+        parts = share.split(size)
+        for number, part in enumerate(parts, 1):
+            with parallel.adding(model, last=number == len(parts)):
+                with torch.autocast("cuda", torch.bfloat16, enabled=recipe.mixed):
+                    logits = model(next(inputs))
+                loss = recipe.loss(logits.float() if recipe.mixed else logits, train.labels[part])
+                weight = len(part) * parallel.count() / len(batch)
+                (loss if weight == 1 else loss * weight).backward()
             outputs.append(logits.detach())
         recipe.optimiser.step()
-    logits = finite(torch.cat(outputs), "training diverges; class scores")
-    return score(logits, train.labels[order], recipe.loss)
+    logits, labels = parallel.gathered(torch.cat(outputs)), parallel.gathered(train.labels[torch.cat(shares)])
+    return score(finite(logits, "training diverges; class scores"), labels, recipe.loss)
 
 
 def history_row(epoch: int, lr: float, trained: Score, validated: Score) -> Row:

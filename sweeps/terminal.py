@@ -61,6 +61,9 @@ def track(items: Iterable[T], total: int, what: str, images: int = 0) -> Iterato
         what: a few words naming the work.
         images: in each item; how many a second are then told, too.
     """
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0":  # of several processes the first speaks
+        yield from items
+        return
     if sys.stderr.isatty():
         from tqdm import tqdm
 

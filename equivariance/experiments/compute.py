@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from equivariance import memory
+from equivariance import memory, parallel
 from equivariance.config import Run
 from equivariance.errors import UserError
 from equivariance.experiments.result import Result
@@ -26,14 +26,15 @@ def run(config: Run, report: Report = unheard) -> Result:
         or a weight is not.
     """
     memory.keep()
-    device = pick_device(config.device)
+    device = parallel.own(pick_device(config.device))
     torch.set_deterministic_debug_mode("warn")  # the other call imports the compiler, for seconds
     result = resolved(EXPERIMENTS.get(config.experiment.name).run)(config, device, report)
     if not isinstance(result, Result):
         raise UserError(f"experiment={config.experiment.name}: gives {type(result).__name__}; allowed: a Result")
     result.check()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return replace(result, notes={"device": name, **result.notes})
+    shared = {"processes": str(parallel.count())} if parallel.count() > 1 else {}
+    return replace(result, notes={"device": name, **shared, **result.notes})
 
 
 def outlook(configs: Sequence[Run]) -> tuple[int, float]:
