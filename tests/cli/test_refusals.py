@@ -74,7 +74,7 @@ WRONG = [
     (["border"], ["border"]),
     (["border=${nothing}"], ["nothing"]),
     (["arch=[resnet18"], ["arch=[resnet18"]),
-    (["~optim"], ["~optim", "optim=adadelta | cosine | none"]),
+    (["~optim"], ["~optim", "optim=adadelta | cosine"]),
     (["~seed"], ["~seed", "seed=VALUE"]),
     (["=1"], ["=1"]),
     ([""], ["KEY=VALUE"]),
