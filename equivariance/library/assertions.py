@@ -62,6 +62,8 @@ def assert_position_blind(
 def assert_even_padding(model: nn.Module, input_size: int, channels: int = 3) -> None:
     """Fails where some layer uses more padding on one side of its map than on the other, on images of this size.
 
+    Not for: padding by concatenation, which is content to every reader.
+
     Args:
         model: maps images [N, channels, H, W] to anything; left as it is.
         input_size: pixels a side.
