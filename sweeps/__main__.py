@@ -1,4 +1,6 @@
-"""python -m sweeps: every experiment, its runs done and to do; one experiment's table and figure; sync; ui."""
+"""python -m sweeps: every experiment, its runs done and to do; one experiment's table and figure; report (the
+site); sync; ui.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from sweeps.tracking.store import failures
 from sweeps.tracking.sync import sync
 
 # Words in the place of an experiment's name.
-COMMANDS = ("sync", "ui")
+COMMANDS = ("report", "sync", "ui")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,6 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
             logged, total = sync(options.runs, mirror)
             print(f"{total} finished runs, {logged} logged now to {mirror.uri}")
             return 0
+        if options.artefact == "report":
+            from sweeps.site.report import report
+
+            sync(options.runs, mirror)
+            return report(mirror, options.results / "site")
         if options.artefact == "ui":
             from sweeps.tracking.store import Store
             from sweeps.ui import ui
@@ -98,7 +105,7 @@ def _others(runs: Path) -> list[str]:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sweeps", description=__doc__)
-    parser.add_argument("artefact", nargs="?", help="an experiment, sync or ui; none: the status of all")
+    parser.add_argument("artefact", nargs="?", help="an experiment, report, sync or ui; none: the status of all")
     parser.add_argument(
         "--import", dest="imports", action="append", default=[], metavar="MODULE", help="that registers experiments"
     )

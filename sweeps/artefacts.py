@@ -2,7 +2,8 @@
 
 An artefact is a module, or any object, with TITLE, UNITS, COMMAND (that makes its runs), NEEDS (metrics without which
 a run is no cell), `table(frame)`, `shown(table)` for people, `figure(table, runs)`, and perhaps `animation(runs)` and
-MORE: further tables of the same runs by name, each with TITLE, UNITS, `table`, `shown` and perhaps `figure`.
+MORE: further tables of the same runs by name, each with TITLE, UNITS, `table`, `shown` and perhaps `figure`; and
+`pages(runs)`, further pages of the site (sweeps/pages.py).
 """
 
 from __future__ import annotations
@@ -48,8 +49,10 @@ def write(experiment: str, mirror: Mirror, results: Path, form: str) -> int:
     Returns: an exit code.
     """
     drawn = artefact(experiment)
-    frame = mirror.read(experiment)
-    frame = _with(frame, [f"metrics.{name}" for name in drawn.NEEDS])
+    whole = mirror.read(experiment)
+    frame = usable(whole, drawn)
+    if len(frame) < len(whole):
+        print(f"left out: {len(whole) - len(frame)} runs that lack one of {', '.join(drawn.NEEDS)}", file=sys.stderr)
     if not len(frame):
         print(f"no runs yet; for example: {drawn.COMMAND}", file=sys.stderr)
         return 1
@@ -88,13 +91,9 @@ def _files(drawn: Any, table: pandas.DataFrame, runs: Runs, base: Path) -> str:
     return f"{base}" + ", ".join(f".{suffix}" for suffix in (*contents, *drawings))
 
 
-def _with(frame: pandas.DataFrame, needed: list[str]) -> pandas.DataFrame:
-    """The runs that have what a table needs; says how many have not."""
-    whole = frame.reindex(columns=needed).notna().all(axis=1)
-    if not whole.all():
-        names = ", ".join(name.removeprefix("metrics.") for name in needed)
-        print(f"left out: {(~whole).sum()} runs that lack one of {names}", file=sys.stderr)
-    return frame[whole]
+def usable(frame: pandas.DataFrame, drawn: Any) -> pandas.DataFrame:
+    """The runs that have what an artefact needs."""
+    return frame[frame.reindex(columns=[f"metrics.{name}" for name in drawn.NEEDS]).notna().all(axis=1)]
 
 
 def formatted(drawn: Any, table: pandas.DataFrame, form: str) -> str:
