@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from equivariance.config.training import Scheduled
 
 
-def scheduled(model: nn.Module, count: int, optim: Scheduled, seed: int, device: torch.device) -> Recipe:
+def scheduled(
+    model: nn.Module, count: int, optim: Scheduled, seed: int, device: torch.device, best: bool = False
+) -> Recipe:
     """SGD for a fixed number of epochs; a killed run goes on at its last epoch.
 
     Args:
@@ -25,6 +27,7 @@ def scheduled(model: nn.Module, count: int, optim: Scheduled, seed: int, device:
         optim: rates, schedule, batch, epochs, precision.
         seed: of the order of the batches and of dropout.
         device: where it is trained.
+        best: whether the weights of the epoch with the highest validation accuracy are kept, not the last ones.
     Raises: UserError: mixed precision on a CPU.
     Source: of `step` the defaults are those of PyTorch's ImageNet example, as in the code of Kayhan & van Gemert 2020.
     """
@@ -40,9 +43,9 @@ def scheduled(model: nn.Module, count: int, optim: Scheduled, seed: int, device:
         nesterov=optim.nesterov,
         weight_decay=optim.weight_decay,
     )
-    rule: stopping.Rule = stopping.Cosine(optim.lr, optim.epochs)
+    rule: stopping.Rule = stopping.Cosine(optim.lr, optim.epochs, best)
     if isinstance(optim, Step):
-        rule = stopping.Step(optim.lr, optim.every, optim.factor)
+        rule = stopping.Step(optim.lr, optim.every, optim.factor, best)
     return Recipe(
         *(optimiser, rule, optim.epochs, optim.batch, shuffled(count, seed), model.train),
         micro=optim.micro_batch,

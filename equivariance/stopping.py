@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    from equivariance.train import Score
 
 
 class Rule(Protocol):
-    """Hears of each epoch's validation loss."""
+    """Hears of each epoch's validation score."""
 
-    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+    def goes_on(self, validated: Score, model: nn.Module, optimiser: Optimizer) -> bool:
         """Whether another epoch follows; may change rate and weights."""
 
     def settle(self, model: nn.Module) -> None:
@@ -23,7 +26,7 @@ class Rule(Protocol):
 class Fixed:
     """All epochs, and the last weights."""
 
-    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+    def goes_on(self, validated: Score, model: nn.Module, optimiser: Optimizer) -> bool:
         """Always."""
         return True
 
@@ -31,24 +34,74 @@ class Fixed:
         """They are there."""
 
 
-class Cosine(Fixed):
-    """All epochs, and the last weights; the learning rate falls by half a cosine.
+class Schedule(Fixed):
+    """All epochs; the learning rate follows from how many are done.
+
+    Args:
+        lr: learning rate of the first epoch.
+        best: whether the weights of the epoch with the highest validation accuracy are kept, the first of several;
+            else the last ones.
+    """
+
+    def __init__(self, lr: float, best: bool = False) -> None:
+        self.lr, self.done, self.highest = lr, 0, -1.0 if best else math.inf
+        self.best: dict[str, Tensor] = {}
+
+    def share(self) -> float:
+        """Of the first epoch's learning rate, in [0, 1], after `done` epochs."""
+        raise NotImplementedError
+
+    def goes_on(self, validated: Score, model: nn.Module, optimiser: Optimizer) -> bool:
+        """Always, at another rate."""
+        self.done += 1
+        for group in optimiser.param_groups:
+            group["lr"] = self.lr * self.share()
+        if validated.accuracy > self.highest:
+            self.highest, self.best = validated.accuracy, copy.deepcopy(model.state_dict())
+        return True
+
+    def settle(self, model: nn.Module) -> None:
+        """Those that are kept."""
+        if self.best:
+            model.load_state_dict(self.best)
+
+
+class Cosine(Schedule):
+    """All epochs; the learning rate falls by half a cosine.
 
     Args:
         lr: learning rate of the first epoch.
         epochs: after which it would be 0.
+        best: see `Schedule`.
     Source: Loshchilov & Hutter 2017 (arXiv 1608.03983), without restarts.
     """
 
-    def __init__(self, lr: float, epochs: int) -> None:
-        self.lr, self.epochs, self.done = lr, epochs, 0
+    def __init__(self, lr: float, epochs: int, best: bool = False) -> None:
+        super().__init__(lr, best)
+        self.epochs = epochs
 
-    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
-        """Always, a little slower."""
-        self.done += 1
-        for group in optimiser.param_groups:
-            group["lr"] = self.lr * (1 + math.cos(math.pi * self.done / self.epochs)) / 2
-        return True
+    def share(self) -> float:
+        """From 1 to 0."""
+        return (1 + math.cos(math.pi * self.done / self.epochs)) / 2
+
+
+class Step(Schedule):
+    """All epochs; the learning rate falls by a factor every so many epochs.
+
+    Args:
+        lr: learning rate of the first epoch.
+        every: epochs.
+        factor: of the rate.
+        best: see `Schedule`.
+    """
+
+    def __init__(self, lr: float, every: int, factor: float, best: bool = False) -> None:
+        super().__init__(lr, best)
+        self.every, self.factor = every, factor
+
+    def share(self) -> float:
+        """A power of the factor."""
+        return self.factor ** (self.done // self.every)
 
 
 class Falling(Fixed):
@@ -63,35 +116,15 @@ class Falling(Fixed):
     def __init__(self, patience: int, factor: float) -> None:
         self.patience, self.factor, self.waited, self.lowest = patience, factor, 0, float("inf")
 
-    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+    def goes_on(self, validated: Score, model: nn.Module, optimiser: Optimizer) -> bool:
         """Always, more slowly when patience is over."""
         self.waited += 1
-        if loss < self.lowest:
-            self.lowest, self.waited = loss, 0
+        if validated.loss < self.lowest:
+            self.lowest, self.waited = validated.loss, 0
         if self.waited > self.patience:
             self.waited = 0
             for group in optimiser.param_groups:
                 group["lr"] *= self.factor
-        return True
-
-
-class Step(Fixed):
-    """All epochs, and the last weights; the learning rate falls by a factor every so many epochs.
-
-    Args:
-        lr: learning rate of the first epoch.
-        every: epochs.
-        factor: of the rate.
-    """
-
-    def __init__(self, lr: float, every: int, factor: float) -> None:
-        self.lr, self.every, self.factor, self.done = lr, every, factor, 0
-
-    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
-        """Always, at times slower."""
-        self.done += 1
-        for group in optimiser.param_groups:
-            group["lr"] = self.lr * self.factor ** (self.done // self.every)
         return True
 
 
@@ -108,11 +141,11 @@ class Patience:
         self.patience, self.waited, self.lowest = patience, 0, float("inf")
         self.best = copy.deepcopy(model.state_dict())
 
-    def goes_on(self, loss: float, model: nn.Module, optimiser: Optimizer) -> bool:
+    def goes_on(self, validated: Score, model: nn.Module, optimiser: Optimizer) -> bool:
         """Until patience is over."""
         self.waited += 1
-        if loss < self.lowest:
-            self.lowest, self.best, self.waited = loss, copy.deepcopy(model.state_dict()), 0
+        if validated.loss < self.lowest:
+            self.lowest, self.best, self.waited = validated.loss, copy.deepcopy(model.state_dict()), 0
         return self.waited <= self.patience or self.exhausted(model, optimiser)
 
     def exhausted(self, model: nn.Module, optimiser: Optimizer) -> bool:

@@ -160,7 +160,7 @@ def fit(
         validated = evaluate(model, validation, recipe.batch, recipe.loss)
         rows.append((row or history_row)(epoch, recipe.optimiser.param_groups[0]["lr"], trained, validated))
         report(rows[-1])
-        ended = not recipe.rule.goes_on(validated.loss, model, recipe.optimiser)
+        ended = not recipe.rule.goes_on(validated, model, recipe.optimiser)
         if kept and parallel.rank() == 0:
             kept.save(model, recipe, rows, ended)
         if ended:

@@ -133,7 +133,9 @@ SCIENCE = ("equivariance/models", "equivariance/data", "equivariance/experiments
 # bar of long work, and the object by which an experiment makes itself known.
 SHARED = ("sweeps.records.", "sweeps.errors.", "sweeps.terminal.", "sweeps.registry.", "sweeps.experiments.")
 # And its tables and figures: how runs become cells and intervals.
-DRAWING = (*SHARED, "sweeps.tables.", "sweeps.intervals.", "sweeps.comparisons.", "sweeps.artefacts.")
+DRAWING = (
+    *SHARED, "sweeps.tables.", "sweeps.intervals.", "sweeps.comparisons.", "sweeps.verdicts.", "sweeps.artefacts.",
+)  # fmt: skip
 DRAWN = {"artefact", "artefact.py", "figure.py", "film.py"}
 
 

@@ -31,12 +31,14 @@ class FeatureMap(nn.Module):
 
     Attributes:
         background: float [3], the colour around the images, which conv=unbounded continues; None: zero.
+        kept: rows and columns of the map that are given, from the first of the published map on; None: all of it.
     """
 
     def __init__(self, trunk: nn.Module, conv: str, sampling: Sampling = STRIDED, axes: str = "space+time") -> None:
         super().__init__()
         self.trunk, self.conv, self.sampling, self.axes = trunk, conv, sampling, axes
         self.background: tuple[float, ...] | None = None
+        self.kept: tuple[int, ...] | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         """The last feature map [N, C, H', W'] of images [N, 3, H, W], dense or canvas alike."""
@@ -44,7 +46,9 @@ class FeatureMap(nn.Module):
             if self.conv == "same" and self.sampling.strided:
                 return self.trunk(images)
             still = (0,) if self.axes == "space" and images.dim() == 5 else ()
-            return unwrap(self.trunk(bounded(images, rule(self.conv), self.background, self.sampling, still)))
+            found = self.trunk(bounded(images, rule(self.conv), self.background, self.sampling, still))
+            whole = unwrap(found)
+            return whole if self.kept is None else found.sampled().over((0,) * len(self.kept), self.kept)
         except (RuntimeError, ValueError) as error:
             if any(said in str(error) for said in TOO_SMALL):
                 raise UserError(f"images of {images.shape[-2]} pixels are too small for this network") from error

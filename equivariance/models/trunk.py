@@ -50,13 +50,14 @@ def trunk(library: str, name: str, kwargs: dict[str, Any] | None = None, feature
     Args:
         library: one of LIBRARIES, or `python`.
         name: the network's name in that library; `module:name` of a callable of one's own.
-        kwargs: of that callable.
+        kwargs: of that callable, or of the library's own: its width, say.
         features: module of a network of one's own whose output is the map; None: found by itself.
     Returns: The trunk; its weights come from torch's global generator.
     Raises: UserError: the library lacks the network or cannot build it, or the network ends in no feature map.
     """
+    own = kwargs or {}
     try:
-        found = _python(name, kwargs or {}, features) if library == "python" else LIBRARIES[library](name)
+        found = _python(name, own, features) if library == "python" else LIBRARIES[library](name, **own)
     except (UserError, MemoryError):
         raise
     except Exception as error:  # other people's code: it may fail in any way
@@ -85,9 +86,9 @@ def _python(name: str, kwargs: dict[str, Any], features: str | None) -> Trunk:
     return Trunk(made, own.feature_map(made.eval(), name, features, torch.zeros(1, 3, own.SIDE, own.SIDE)))
 
 
-def _bundled(name: str) -> Trunk:
+def _bundled(name: str, **kwargs: Any) -> Trunk:
     if name in DEPTHS:
-        small = resnet_small(name)
+        small = resnet_small(name, **kwargs)
         return Trunk(small, small)
     if name != "bagnet33":
         known = ", ".join(["bagnet33", *DEPTHS])
@@ -96,7 +97,7 @@ def _bundled(name: str) -> Trunk:
     return Trunk(network, _before_head(network))
 
 
-def _torchvision(name: str) -> Trunk:
+def _torchvision(name: str, **kwargs: Any) -> Trunk:
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -104,14 +105,14 @@ def _torchvision(name: str) -> Trunk:
         raise UserError(f"arch.name={name}: not a torchvision network; allowed: {', '.join(known)}")
     # GoogLeNet and Inception would otherwise add classifiers half-way, and draw their weights very slowly.
     extra = {"aux_logits": False, "init_weights": False} if name in {"googlenet", "inception_v3"} else {}
-    network = models.get_model(name, weights=None, **extra)
+    network = models.get_model(name, weights=None, **extra, **kwargs)
     features = _before_head(network)
     if isinstance(network, models.DenseNet):  # its forward applies a ReLU outside any module
         features.append(nn.ReLU(inplace=True))
     return Trunk(network, features)
 
 
-def _timm(name: str) -> Trunk:
+def _timm(name: str, **kwargs: Any) -> Trunk:
     try:
         import timm
     except ImportError as error:
@@ -119,7 +120,7 @@ def _timm(name: str) -> Trunk:
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), 8)
         raise UserError(f"arch.name={name}: not a timm network; similar: {', '.join(near) or 'none'}")
-    network: Any = timm.create_model(name, pretrained=False)
+    network: Any = timm.create_model(name, pretrained=False, **kwargs)
     if getattr(network, "output_fmt", "NCHW") == "NHWC":
         return Trunk(network, partial(_channels_second, network.forward_features))
     return Trunk(network, network.forward_features)
@@ -149,7 +150,7 @@ def _before_head(network: nn.Module) -> nn.Sequential:
     return nn.Sequential(*children)
 
 
-LIBRARIES: dict[str, Callable[[str], Trunk]] = {
+LIBRARIES: dict[str, Callable[..., Trunk]] = {
     "equivariance": _bundled,
     "torchvision": _torchvision,
     "timm": _timm,

@@ -7,6 +7,7 @@ from equivariance.errors import UserError
 from equivariance.experiments import compute
 from equivariance.experiments.action import run as module
 from equivariance.stopping import Falling
+from equivariance.train import Score
 
 TINY = (
     *("experiment=action", "device=cpu", "data.train=16", "data.validation=8", "data.test=16", "data.frames=4"),
@@ -66,7 +67,7 @@ def test_the_rate_falls_when_the_loss_has_not_fallen_for_a_while():
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     rule, rates = Falling(1, 0.1), []
     for loss in (3.0, 2.0, 2.5, 2.0, 1.0, 1.5, 1.0, 1.0, 1.0):
-        assert rule.goes_on(loss, torch.nn.Identity(), optimiser)
+        assert rule.goes_on(Score(0.5, loss, 0.0, 1), torch.nn.Identity(), optimiser)
         rates.append(round(optimiser.param_groups[0]["lr"], 6))
     assert rates == [1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.001]
 

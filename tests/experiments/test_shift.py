@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from equivariance.config import scientific
+from equivariance.data.backdrop import Backdrop
 from equivariance.data.labelled import Labelled, load
 from equivariance.errors import UserError
 from equivariance.experiments import compute
 from equivariance.experiments.shift import measure, published
 from equivariance.experiments.shift.crops import Crops
-from equivariance.experiments.shift.objects import Backdrop
 
 TINY = ("experiment=shift", "device=cpu", "data.train=60", "data.validation=10", "data.test=24", "optim.epochs=1")
 FAST = (*TINY, "experiment.draws=2", "experiment.reach=6", "experiment.canvas=32", "optim.lr=0.02")
@@ -29,7 +29,7 @@ def test_no_image_is_in_two_splits_and_the_seed_chooses(config):
 
 def test_objects_lie_in_the_middle_and_move_by_whole_pixels(config):
     run = config(*TINY)
-    backdrop, split = Backdrop.of(run), load(run.data)["test"]
+    backdrop, split = Backdrop.of(run.arch, run.experiment.canvas, run.experiment.background), load(run.data)["test"]
     moved = torch.tensor([[0, 0], [5, -3]])
     still, gone = backdrop.images(split.pixels[:1].expand(2, -1, -1, -1), moved)
     assert torch.equal(gone, still.roll((5, -3), (1, 2)))

@@ -13,12 +13,12 @@ from torch import Tensor
 from equivariance import batch_statistics
 from equivariance.boundary import Sampling
 from equivariance.config.training import Scheduled
+from equivariance.data.backdrop import Backdrop
 from equivariance.data.labelled import Labelled, augmented, load
 from equivariance.experiments.result import Result
 from equivariance.experiments.shift import published
 from equivariance.experiments.shift.crops import Crops
 from equivariance.experiments.shift.measure import BATCH, measured
-from equivariance.experiments.shift.objects import Backdrop
 from equivariance.loading import loaded
 from equivariance.models import Classifier, FeatureMap, build
 from equivariance.recipes import scheduled
@@ -49,7 +49,7 @@ def run(config: ShiftRun, device: torch.device, report: Report = unheard) -> Res
     Raises: UserError: images or weights that cannot be had, or do not belong together. NotFinite: training diverges.
     """
     splits = load(config.data)
-    scene: Scene = (Crops if config.experiment.background == "none" else Backdrop).of(config)
+    scene = _scene(config)
     if config.init.name == "frozen-pretrained":
         return _taken(config, splits, scene, device)
     model = _model(config, scene, device, len(splits["train"].classes))
@@ -61,6 +61,13 @@ def run(config: ShiftRun, device: torch.device, report: Report = unheard) -> Res
     metrics, right = measured(config.experiment, config.seed, predict, splits["test"].labels)
     weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     return Result(metrics, history, weights, _notes(splits), right=right)
+
+
+def _scene(config: ShiftRun) -> Scene:
+    experiment = config.experiment
+    if experiment.background == "none":
+        return Crops.of(config)
+    return Backdrop.of(config.arch, experiment.canvas, experiment.background)
 
 
 def _taken(config: ShiftRun, splits: dict[str, Labelled], scene: Scene, device: torch.device) -> Result:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from equivariance.experiments.shift.config import ShiftRun
+    from equivariance.config import Arch
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Backdrop:
     background: str
 
     @classmethod
-    def of(cls, config: ShiftRun) -> Backdrop:
-        """That of a run."""
-        mean, std = (torch.tensor(values)[:, None, None] for values in (config.arch.mean, config.arch.std))
-        return cls(config.experiment.canvas, mean, std, config.experiment.background)
+    def of(cls, arch: Arch, side: int, background: str) -> Backdrop:
+        """That of images normalised as a network takes them."""
+        mean, std = (torch.tensor(values)[:, None, None] for values in (arch.mean, arch.std))
+        return cls(side, mean, std, background)
 
     @property
     def colour(self) -> tuple[float, ...]:
