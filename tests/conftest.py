@@ -1,6 +1,8 @@
 """Fixtures for all tests: composed configs, an empty working folder, the data beside the repository."""
 
+import copy
 import fcntl
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,6 +19,11 @@ settings.load_profile("house")
 
 ROOT = Path(__file__).resolve().parent.parent
 Compose = Callable[..., dict[str, Any]]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than cores: tests that wait for processes they have started leave a core idle."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,21 +59,24 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def raw() -> Iterator[Compose]:
     """Composes a config from conf/ with Hydra and gives it as plain nested values."""
-    from hydra import compose, initialize_config_dir
+    from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
-    from omegaconf import OmegaConf
 
     from equivariance.overrides import conf_dir, register_protocol
 
     register_protocol()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
-
-        def composed(*overrides: str) -> dict[str, Any]:
-            return OmegaConf.to_container(compose("config", list(overrides)), resolve=True, throw_on_missing=True)
-
-        yield composed
+        yield lambda *overrides: copy.deepcopy(_composed(*overrides))
     GlobalHydra.instance().clear()
+
+
+@functools.cache  # conf/ does not change while tests run, and Hydra takes a tenth of a second to compose
+def _composed(*overrides: str) -> dict[str, Any]:
+    from hydra import compose
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(compose("config", list(overrides)), resolve=True, throw_on_missing=True)
 
 
 @pytest.fixture

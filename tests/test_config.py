@@ -6,6 +6,7 @@ import re
 from typing import Literal, get_args, get_origin
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -228,9 +229,13 @@ class TestTree:
                 values = [axis.value().start, axis.value().end]
             else:
                 values = axis.sweep_string_iterator() if axis.is_sweep_override() else [axis.value()]
+            key, needed = axis.key_or_group, NEEDS.get(f"sweep={option}", [])
             for value in values:
-                needed = NEEDS.get(f"sweep={option}", [])
-                validate(raw(f"+sweep={option}", f"{axis.key_or_group}={value}", *needed))
+                chosen = [f"{key}={value}"] if key in GROUPS else []
+                found = raw(f"+sweep={option}", *chosen, *needed)
+                validate(
+                    found if chosen else put(found, key, value if axis.is_interval_sweep() else yaml.safe_load(value))
+                )
         assert whole.tracking.sweep == option
 
     @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda p: p.stem)

@@ -66,12 +66,14 @@ def opened(x: Tensor) -> Tensor:
     return x.dense() if isinstance(x, Canvas) else x
 
 
-def scene(border: int = 0, n: int = 2, dtype: torch.dtype = torch.float64, side: int = 56, seed: int = 1) -> Scene:
-    """The quadrant experiment: every picture at the top left and, 64 pixels on, at the bottom right of 120 pixels."""
+def scene(
+    border: int = 0, n: int = 2, dtype: torch.dtype = torch.float64, side: int = 56, seed: int = 1, step: int = 64
+) -> Scene:
+    """The quadrant experiment: every picture at the top left and, `step` pixels on, at the bottom right."""
     pictures = torch.randn(n, 3, side, side, dtype=dtype, generator=torch.Generator().manual_seed(seed))
-    spots = [(border, border), (border + 64, border + 64)]
+    spots = [(border, border), (border + step, border + step)]
     colour = torch.tensor([-2.1, 0.3, -1.8], dtype=dtype)
-    return Scene(pictures, (120 + 2 * border,) * 2, [spot for spot in spots for _ in range(n)], colour)
+    return Scene(pictures, (56 + step + 2 * border,) * 2, [spot for spot in spots for _ in range(n)], colour)
 
 
 def outcome(network: nn.Module, scene: Scene, on_canvas: bool, backward: bool = True, jitter: float = 0.0) -> Outcome:

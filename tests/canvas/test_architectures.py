@@ -81,7 +81,7 @@ def test_train(arch, conv, border, tmp_path):
     with spilled(tmp_path) if border > 64 else contextlib.nullcontext():
         for seed in (1, 2):  # a unit may sit on its kink, where the dense gradient is noise: another picture has to do
             with contextlib.suppress(IllPosed):
-                assert_equal(net, scene(border, n=1, seed=seed), jitters=1 if border < 256 else 3)
+                assert_equal(net, scene(border, n=1, seed=seed, step=32), jitters=1 if border < 256 else 3)
                 return
         # MobileNetV2's statistics over maps that are background but for 2 % lose digits layer by layer: when its input
         # moves by 2e-13, the dense map moves by 2e-6, across kinks, a gradient by 4e-4. So only values are compared.
@@ -119,14 +119,14 @@ def test_the_batch_may_mix_sharing_and_lone_pictures():
         assert relative_error(opened(net(x.canvas())), net(x.painted())) < 1e-10
 
 
-@pytest.mark.parametrize("border", [0, 32])
-def test_vgg_with_its_seven_by_seven_pool_and_classifier(border):
+def test_vgg_with_its_seven_by_seven_pool_and_classifier():
     from torchvision.models import vgg11_bn
 
     torch.manual_seed(0)
-    net, x = vgg11_bn(num_classes=5).double().eval(), scene(border, n=1)
-    with torch.inference_mode():
-        assert relative_error(net(x.canvas()), net(x.painted())) < 1e-10
+    net = vgg11_bn(num_classes=5, init_weights=False).double().eval()
+    for x in (scene(0, n=1), scene(32, n=1)):
+        with torch.inference_mode():
+            assert relative_error(net(x.canvas()), net(x.painted())) < 1e-10
 
 
 @pytest.mark.parametrize(("name", "certified"), [("resnet18", 512), ("efficientnet_b0", 900)])

@@ -148,7 +148,7 @@ def test_kept_features_that_are_not_finite_are_made_anew(config, workdir):
     pictures, _ = quadrant.load(here, CPU)
     model = quadrant.network(here, place(here), CPU, pictures["train"]).eval()
     folder = workdir / "kept"
-    whole = (folder, model, place(here), pictures["test"], "dense", "test features")
+    whole = (folder, model, features.digest(model), place(here), pictures["test"], "dense", "test features")
     found = features.cached(*whole)
     (file,) = folder.iterdir()
     broken = load_file(file)["features"].clone()

@@ -20,7 +20,14 @@ from sweeps.records import write
 
 
 def cached(
-    folder: Path, model: Classifier, task: Quadrant, pictures: Tensor, engine: str, what: str, anew: bool = False
+    folder: Path,
+    model: Classifier,
+    weights: str,
+    task: Quadrant,
+    pictures: Tensor,
+    engine: str,
+    what: str,
+    anew: bool = False,
 ) -> Tensor:
     """The same, from a file where a run with this content has left one.
 
@@ -30,13 +37,14 @@ def cached(
     Args:
         folder: where the files are kept; one that cannot be read, or has what is not finite, is made anew.
         model: see `pooled`, as are the others.
+        weights: `digest` of the model.
         task: the geometry.
         pictures: the pictures.
         engine: `canvas` or `dense`.
         what: names the work.
         anew: compute and replace what is kept.
     """
-    path = folder / f"{_key(model, task, pictures, engine)}.safetensors"
+    path = folder / f"{_key(model, weights, task, pictures, engine)}.safetensors"
     try:
         if anew:
             raise FileNotFoundError
@@ -48,20 +56,28 @@ def cached(
     return features
 
 
-def _key(model: Classifier, task: Quadrant, pictures: Tensor, engine: str) -> str:
+def digest(model: Classifier) -> str:
+    """What a network's trunk is and holds, in 64 characters: its structure, weights and statistics."""
+    found = hashlib.sha256(f"{model.trunk}".encode())
+    for name, tensor in sorted(model.trunk.state_dict().items()):
+        found.update(name.encode())
+        _take(found, tensor)
+    return found.hexdigest()
+
+
+def _key(model: Classifier, weights: str, task: Quadrant, pictures: Tensor, engine: str) -> str:
     boundary: tuple[object, ...] = (model.feature_map.conv, model.feature_map.background)
     if not model.feature_map.sampling.strided:
         boundary = (*boundary, model.feature_map.sampling)
-    digest = hashlib.sha256(
-        f"{EDITION} {pictures.device.type} {task} {boundary} {model.pooling} {engine} {model.trunk}".encode()
+    found = hashlib.sha256(
+        f"{EDITION} {pictures.device.type} {task} {boundary} {model.pooling} {engine} {weights}".encode()
     )
-    for name, tensor in sorted(model.trunk.state_dict().items()):
-        digest.update(name.encode() + _bytes(tensor))
-    digest.update(_bytes(pictures))
-    return digest.hexdigest()[:32]
+    _take(found, pictures)
+    return found.hexdigest()[:32]
 
 
-def _bytes(tensor: Tensor) -> bytes:
-    """Type, shape and content."""
+def _take(digest: hashlib._Hash, tensor: Tensor) -> None:
+    """Feeds it type, shape and content."""
     flat = tensor.detach().cpu().contiguous().flatten()
-    return f"{tensor.dtype} {list(tensor.shape)}".encode() + flat.view(torch.uint8).numpy().tobytes()
+    digest.update(f"{tensor.dtype} {list(tensor.shape)}".encode())
+    digest.update(flat.view(torch.uint8).numpy().data)

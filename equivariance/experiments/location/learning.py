@@ -16,7 +16,7 @@ from equivariance.boundary import STRIDED
 from equivariance.data import SPLITS, load_pictures
 from equivariance.data.quadrant import Quadrant, with_mirrored
 from equivariance.engine import as_input, choose
-from equivariance.experiments.location.features import cached
+from equivariance.experiments.location.features import cached, digest
 from equivariance.experiments.location.structure import move_border_into_padding, sampled
 from equivariance.models import Classifier, build, train_mode
 from equivariance.probe import fit_probe
@@ -76,7 +76,10 @@ def learn(
     engine = choose(config.engine, model, task)
     if frozen:
         folder = Path(config.runs) / ".features"
-        features = {s: cached(folder, model, task, pictures[s], engine, f"{s} features", config.force) for s in SPLITS}
+        weights = digest(model)
+        features = {
+            s: cached(folder, model, weights, task, pictures[s], engine, f"{s} features", config.force) for s in SPLITS
+        }
         examples = {s: Examples(_labels(pictures[s]), features[s].__getitem__) for s in SPLITS}
     else:
         examples = {s: _images(task, pictures[s], engine) for s in SPLITS}
