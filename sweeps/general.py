@@ -29,7 +29,7 @@ class General:
         metrics: the most telling one first; where it has named none, all that its runs have.
     """
 
-    UNITS = "mean ± std [95 % interval over seeds] (seeds)"
+    UNITS = "mean ± std [95 % interval, over test pictures too where runs record them] (seeds)"
     NEEDS: tuple[str, ...] = ()
 
     def __init__(self, experiment: str, metrics: tuple[str, ...]) -> None:
@@ -41,7 +41,9 @@ class General:
         metrics = [m for m in self.metrics if f"metrics.{m}" in frame] or [
             c.removeprefix("metrics.") for c in frame.columns if c.startswith("metrics.") and c != "metrics.n"
         ]
-        found = tables.summaries(frame.assign(**{"params.of": self.TITLE}), ["of"], metrics).drop(columns="of")
+        found = tables.summaries(frame.assign(**{"params.of": self.TITLE}), ["of"], dict.fromkeys(metrics, 1.0)).drop(
+            columns="of"
+        )
         return found.sort_values(_columns(found)[0] or ["n"], ignore_index=True)
 
     def shown(self, table: pandas.DataFrame) -> pandas.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sweeps import intervals
@@ -69,14 +69,16 @@ def groups(frame: pandas.DataFrame, axes: list[str]) -> tuple[list[str], list[tu
     return settings, found
 
 
-def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Sequence[str], scale: float = 1.0) -> pandas.DataFrame:
-    """A row a cell: axes, what else differs, n, then for each metric <metric>_mean, _std, _low, _high over seeds.
+def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Mapping[str, float]) -> pandas.DataFrame:
+    """A row a cell: axes, what else differs, n (seeds), then for each metric <metric>_mean, _std, _low, _high.
+
+    The interval is that over seeds and pictures where all runs record the metric of single pictures, and otherwise over
+    seeds, of which a single one has none.
 
     Args:
         frame: as in `cells`.
         axes: params that span the table.
-        metrics: of any unit.
-        scale: that they are multiplied by.
+        metrics: by name what they are multiplied by; those that are recorded are in [0, 1] before.
     """
     import pandas as pd
 
@@ -84,17 +86,19 @@ def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Sequence[str], 
     rows = []
     for key, seeds in found:
         row: dict[str, Any] = dict(zip([*axes, *settings], key, strict=True)) | {"n": len(seeds)}
-        for metric in metrics:
-            values = scale * seeds[f"metrics.{metric}"].dropna()
-            low, high = intervals.of_values(values.to_list())
-            row |= {f"{metric}_mean": values.mean(), f"{metric}_std": values.std()}
-            row |= {f"{metric}_low": low, f"{metric}_high": high}
+        for metric, scale in metrics.items():
+            values, right = seeds[f"metrics.{metric}"], _recorded(seeds, metric)
+            recorded = all(right) and values.notna().all()
+            found_here = intervals.of_runs(values.to_list(), right, 0) if recorded else None
+            low, high = found_here[:2] if found_here else intervals.of_values(values.dropna().to_list())
+            row |= {f"{metric}_mean": scale * values.mean(), f"{metric}_std": scale * values.std()}
+            row |= {f"{metric}_low": scale * low, f"{metric}_high": scale * high}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def summary(row: dict[Any, Any], metric: str, form: str) -> str:
-    """A cell of `summaries` for people: mean ± deviation [interval] (seeds); of one seed the mean alone.
+    """A cell of `summaries` for people: mean ± deviation [interval] (seeds); of one seed no deviation.
 
     Args:
         row: of a table of `summaries`.
@@ -102,7 +106,9 @@ def summary(row: dict[Any, Any], metric: str, form: str) -> str:
         form: of a number, as for `format`.
     """
     mean, deviation, low, high = (format(row[f"{metric}_{part}"], form) for part in ("mean", "std", "low", "high"))
-    return f"{mean} ± {deviation} [{low}, {high}] ({row['n']:.0f})" if row["n"] > 1 else f"{mean} (1)"
+    if row["n"] > 1:
+        return f"{mean} ± {deviation} [{low}, {high}] ({row['n']:.0f})"
+    return f"{mean} (1)" if low == "nan" else f"{mean} [{low}, {high}] (1, {intervals.PICTURES})"
 
 
 def said(row: dict[Any, Any], name: str, interval: str = "") -> str:
@@ -184,6 +190,10 @@ def _interval(seeds: pandas.DataFrame, metric: str, sampled: bool) -> tuple[floa
     values = seeds[f"metrics.{metric}"].to_list()
     if not sampled:
         return intervals.of_seeds(values)
+    return intervals.of_runs(values, _recorded(seeds, metric), seeds["metrics.n"].iloc[0])
+
+
+def _recorded(seeds: pandas.DataFrame, metric: str) -> list[list[str] | None]:
+    """What each run records of single pictures; see `intervals.of_runs`."""
     records = seeds["right"] if "right" in seeds else [None] * len(seeds)
-    right = [record.get(metric) if isinstance(record, dict) else None for record in records]
-    return intervals.of_runs(values, right, seeds["metrics.n"].iloc[0])
+    return [record.get(metric) if isinstance(record, dict) else None for record in records]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from equivariance.experiments.quadrant import artefact as quadrant
-from sweeps import tables
+from sweeps import intervals, tables
 from sweeps.tables import cells, pivot
 
 AXES = ["arch", "init", "conv", "border"]
@@ -214,3 +214,22 @@ def test_unknown_params_are_no_columns_when_empty():
     assert tables.cells(frame(run(0.5), run(0.5, 1, **{"init.checkpoint": "w.pth"})), AXES, "accuracy")[
         "n"
     ].tolist() == [2]
+
+
+def test_a_summary_speaks_of_pictures_where_all_runs_record_them_and_of_seeds_alone_otherwise():
+    right = [["1" * 60 + "0" * 40], ["1" * 70 + "0" * 30]]
+    runs = [{"params.seed": str(n), "metrics.consistency": v, "metrics.n": 100.0} for n, v in enumerate((0.6, 0.7))]
+    for run in runs:
+        run["metrics.mean"] = run["metrics.consistency"]
+    frame = pd.DataFrame(runs).assign(right=[{"consistency": r} for r in right])
+    (row,) = tables.summaries(frame.assign(**{"params.of": ""}), ["of"], {"consistency": 100.0, "mean": 1.0}).to_dict(
+        "records"
+    )
+    low, high, _ = intervals.of_runs([0.6, 0.7], right, 0)
+    assert (row["consistency_low"], row["consistency_high"]) == pytest.approx((100 * low, 100 * high))
+    assert (row["mean_low"], row["mean_high"]) == pytest.approx(intervals.of_values([0.6, 0.7]))
+    (one,) = tables.summaries(frame[:1].assign(**{"params.of": ""}), ["of"], {"consistency": 1.0, "mean": 1.0}).to_dict(
+        "records"
+    )
+    assert tables.summary(one, "consistency", ".1f").endswith("] (1, pictures alone)")
+    assert tables.summary(one, "mean", ".1f") == "0.6 (1)"

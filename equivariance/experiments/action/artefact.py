@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 TITLE = "Action recognition: do videos need fewer examples, and is there less overfitting, without a boundary?"
 UNITS = (
-    "in %, mean ± std [95 % interval over seeds] (seeds); gap: clips trained on less clips tested on, in points;"
+    "in %, mean ± std [95 % interval over seeds, of clips tested on over these too] (seeds);"
+    " gap: clips trained on less clips tested on, in points;"
     " less same: paired by seed [95 % interval], p by sign test; published: one run each, tested by the test loss"
 )
 COMMAND = "python -m equivariance.run -m +sweep=action"
@@ -58,8 +59,8 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a variant: AXES, what else differs, n; <metric>_mean, _std, _low, _high, in percent but for gmacs; for
     accuracy and gap less_same_<metric>, _low, _high, _p over the seeds that `same` has too; published, published_gap.
     """
-    scaled = frame.assign(**{f"metrics.{name}": 100 * frame[f"metrics.{name}"] for name in NEEDS[:-1]})
-    found = tables.summaries(scaled, AXES, NEEDS)
+    found = tables.summaries(frame, AXES, dict.fromkeys(NEEDS[:-1], 100.0) | {"gmacs": 1.0})
+    scaled = frame.assign(**{f"metrics.{name}": 100 * frame[f"metrics.{name}"] for name in COMPARED})
     settings, groups = tables.groups(scaled, AXES)
     cells, keys = dict(groups), [*AXES, *settings]
     compared = [_less_same(dict(zip(keys, key, strict=True)), runs, keys, cells) for key, runs in cells.items()]

@@ -41,17 +41,16 @@ def measured(experiment: Shift, seed: int, predict: Predict, labels: Tensor) -> 
     same, right, circular = _pairs(experiment, predict, labels, places, rolls)
     near = torch.stack([predict(_everywhere(by, count)).argmax(1) == classes for by in NEIGHBOURS])
     neighbour = drawn(0, len(NEIGHBOURS), (count,), places)
-    metrics = {
-        "accuracy": scored.accuracy,
-        "loss": scored.loss,
-        "accuracy_moved": _share(right),
-        "consistency": _share(same),
-        "one_pixel": _share(near[neighbour, torch.arange(count)]),
-        "one_pixel_worst": _share(near.all(0)),
-        "circular": _share(circular),
-        "n": float(count),
+    told = {
+        "accuracy_moved": right,
+        "consistency": same,
+        "one_pixel": near[neighbour, torch.arange(count)][None],
+        "one_pixel_worst": near.all(0)[None],
+        "circular": circular,
     }
-    recorded = {"accuracy": digits([scored.right.cpu()]), "consistency": digits(same), "circular": digits(circular)}
+    metrics = {"accuracy": scored.accuracy, "loss": scored.loss, "n": float(count)}
+    metrics |= {name: _share(each) for name, each in told.items()}
+    recorded = {"accuracy": digits([scored.right.cpu()])} | {name: digits(each) for name, each in told.items()}
     return metrics | _diagonal(experiment, predict, labels), recorded
 
 

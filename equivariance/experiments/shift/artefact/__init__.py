@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sweeps.artefacts import Runs
 
 TITLE = "Does a prediction stay the same when the object moves?"
-UNITS = "in %, mean ± std [95 % interval over seeds] (seeds); published: crops of photographs, another task"
+UNITS = "in %, mean ± std [95 % interval over seeds and test pictures] (seeds); published: crops of photographs, another task"
 COMMAND = "python -m equivariance.run -m +sweep=shift"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("accuracy", "accuracy_moved", "consistency", "one_pixel", "one_pixel_worst", "circular")
@@ -44,7 +44,7 @@ PUBLISHED = {
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a variant, in percent: AXES, what else differs, n, then <metric>_mean, _std, _low, _high; published."""
-    found = tables.summaries(frame, AXES, NEEDS, 100.0)
+    found = tables.summaries(frame, AXES, dict.fromkeys(NEEDS, 100.0))
     ends = [c for metric in NEEDS for c in (f"{metric}_low", f"{metric}_high")]
     found[ends] = found[ends].clip(0, 100)  # Student's knows of no bounds
     found["published"] = [PUBLISHED.get(key) for key in found[AXES].itertuples(index=False, name=None)]
@@ -93,7 +93,7 @@ def figure(table: pandas.DataFrame, runs: Runs | None = None) -> Figure:
             ylim=(0, 103),
         )
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel("% of test objects, 95 % over seeds")
+    axes[0].set_ylabel("% of test pictures, 95 % interval")
     entries, labels = axes[1].get_legend_handles_labels()
     if table["published"].notna().any():
         entries.append(Line2D([], [], color="#333333", marker="o", markersize=9, mfc="none", linestyle="none"))
