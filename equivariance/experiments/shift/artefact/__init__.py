@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from sweeps.artefacts import Runs
 
 TITLE = "Does a prediction stay the same when the object moves?"
-UNITS = "in %, mean ± std [95 % interval over seeds and test pictures] (seeds); published: crops of photographs, another task"
+UNITS = (
+    "in %, mean ± std [95 % interval over seeds and test pictures] (seeds);"
+    " published: crops of photographs, another task"
+)
 COMMAND = "python -m equivariance.run -m +sweep=shift"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("accuracy", "accuracy_moved", "consistency", "one_pixel", "one_pixel_worst", "circular")
