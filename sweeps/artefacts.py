@@ -32,10 +32,12 @@ class Runs:
     Args:
         frame: a row a run, see `sweeps.tracking.reading.frame`.
         file: an artifact of a run, by its `run_id` and the file's name; None where it has none.
+        others: the usable runs of another experiment of the same store, by its name; None where they are not to be had.
     """
 
     frame: pandas.DataFrame
     file: Callable[[str, str], bytes | None]
+    others: Callable[[str], pandas.DataFrame] | None = None
 
 
 def write(experiment: str, mirror: Mirror, results: Path, form: str) -> int:
@@ -56,7 +58,8 @@ def write(experiment: str, mirror: Mirror, results: Path, form: str) -> int:
     if not len(frame):
         print(f"no runs yet; for example: {drawn.COMMAND}", file=sys.stderr)
         return 1
-    runs, table = Runs(frame, mirror.artifact), drawn.table(frame)
+    runs = Runs(frame, mirror.artifact, lambda other: usable(mirror.read(other), artefact(other)))
+    table = drawn.table(frame)
     print(formatted(drawn, table, form), end="")
     written = [_files(drawn, table, runs, results / experiment)]
     for name, part in getattr(drawn, "MORE", {}).items():

@@ -140,3 +140,20 @@ def test_all_of_it_is_shown_and_drawn_and_a_part_of_the_grid_too(tmp_path):
             table = part.table(frame)
             for form in ("text", "csv", "md", "latex") if len(table) else ():
                 assert formatted(part, table, form)
+
+
+def test_patch_matching_is_drawn_beside_it_where_there_are_runs_of_it():
+    frame = grid(2)
+    patches = []
+    for conv, level_ in (("same", 0.2), ("full", 0.1)):
+        for triplets in (256, 512):
+            params = {"data": "views", "conv": conv, "experiment.head": "max", "experiment.triplets": triplets}
+            row = {f"params.{k}": v for k, v in (params | {"seed": 0}).items()}
+            metrics = {"fpr95": level_, "descriptor": 128.0, "parameters": 9.0, "gmacs": 0.1, "n": 50.0}
+            patches.append(row | {f"metrics.{k}": v for k, v in metrics.items()})
+    store = {"patch_matching": pd.DataFrame(patches)}
+    both = artefact.figure(artefact.table(frame), Runs(frame, lambda run, name: None, store.__getitem__))
+    alone = artefact.figure(artefact.table(frame), Runs(frame, lambda run, name: None))
+    assert len(both.axes) == len(alone.axes) + 2
+    (line,) = (bar[0] for bar in both.axes[1].containers if bar.get_label().startswith("full"))
+    assert line.get_ydata() == pytest.approx([10, 10])

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from equivariance.experiments.patch_matching import artefact
+from equivariance.experiments.patch_matching.artefact import comparisons, variants
 from sweeps import intervals
 from sweeps.__main__ import main
 from tests.sweeps.test_artefacts_controls import leave
@@ -74,11 +74,25 @@ def test_people_read_it_and_the_figure_is_drawn(runs, capsys):
 
 
 def test_heads_that_are_one_under_same_are_compared_with_it_and_global_is_not():
-    keys = list(artefact.AXES)
+    keys = list(variants.AXES)
     same = {("views", "same", "flat", 256): "the runs"}
 
     def base(head):
         row = dict(zip(keys, ("views", "full", head, 256), strict=True))
-        return artefact._base(row, keys, same)
+        return variants.same(row, keys, same)
 
     assert [base(head) for head in ("flat", "max", "whole", "global")] == ["the runs"] * 3 + [None]
+
+
+def test_comparisons_are_paired_by_seed_and_three_cannot_decide(runs, capsys):
+    assert main(["patch_matching"]) == 0
+    said = capsys.readouterr().out
+    assert comparisons.TITLE in said
+    rows = list(csv.DictReader((runs / "results" / "patch_matching_comparisons.csv").open()))
+    assert {(r["data"], r["conv"], r["triplets"], r["n"]) for r in rows} == {
+        ("views", "full", "256", "3"),
+        ("phototour", "full", "25000", "3"),
+        ("phototour", "full", "7", "1"),
+    }
+    assert [float(r["difference"]) for r in rows] == pytest.approx([-3, -3, -3])
+    assert {r["verdict"] for r in rows} == {"cannot decide"}

@@ -21,20 +21,41 @@ WIDTH = 4.6  # inches a panel
 
 
 def figure(table: pandas.DataFrame, runs: Runs) -> Figure:
-    """A column a data set, network and placement."""
+    """A column a data set, network and placement; beside them patch matching's, where there are runs of it.
+
+    Source: the two panels are those of the paper's figure on data efficiency (authors' repository).
+    """
     from matplotlib.figure import Figure
 
-    columns = list(families(runs.frame))
-    figure = Figure(figsize=(WIDTH * len(columns) + 1.6, 6.2), layout="constrained")
-    axes = figure.subplots(2, len(columns), sharex="col", sharey="row", squeeze=False, height_ratios=[3, 2])
-    for (above, below), (family, variants) in zip(axes.T, columns, strict=True):
+    from equivariance.experiments.patch_matching.artefact.figure import panels as matching
+
+    columns, patches = list(families(runs.frame)), _patches(runs)
+    sets = [] if patches is None else [some for _, some in patches.groupby("data", sort=False)]
+    figure = Figure(figsize=(WIDTH * (len(columns) + len(sets)) + 1.8, 6.2), layout="constrained")
+    axes = figure.subplots(2, len(columns) + len(sets), sharex="col", squeeze=False, height_ratios=[3, 2])
+    for (above, below), (family, variants) in zip(axes.T, columns, strict=False):
+        for axis, first in ((above, axes[0][0]), (below, axes[1][0])):
+            axis.sharey(first)
         panels(above, below, variants, imagenet=family["data"] == "labelled_imagenet")
         above.set_title("\n".join(_lines(family)), fontsize="medium")
     axes[0][0].set_ylabel("accuracy (%)")
     axes[1][0].set_ylabel("less same (points)")
-    labels = {h.get_label(): h for axis in axes[0] for h in axis.get_legend_handles_labels()[0]}
+    for (above, below), some in zip(axes.T[len(columns) :], sets, strict=True):
+        matching(above, below, some, list(some.columns[: list(some.columns).index("n")]))
+        above.set_title(f"patch matching, {some['data'].iloc[0]}", fontsize="medium")
+        above.set_ylabel("FPR95 (%), lower is better")
+        above.legend(frameon=False, fontsize="small")
+    labels = {h.get_label(): h for axis in axes[0][: len(columns)] for h in axis.get_legend_handles_labels()[0]}
     figure.legend(list(labels.values()), list(labels), loc="outside right center", frameon=False)
     return figure
+
+
+def _patches(runs: Runs) -> pandas.DataFrame | None:
+    """The table of patch matching's runs in the same store, where there are some."""
+    from equivariance.experiments.patch_matching import artefact
+
+    frame = runs.others("patch_matching") if runs.others else ()
+    return artefact.table(frame) if len(frame) else None  # type: ignore[arg-type]
 
 
 def _lines(family: dict[str, Any], length: int = 40) -> list[str]:

@@ -1,0 +1,20 @@
+"""What a row of the patch-matching tables is, and which runs under `same` it is compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
+
+HEAD, TRIPLETS, BASE = "experiment.head", "experiment.triplets", "same"
+AXES = ["data", "conv", HEAD, TRIPLETS]
+ALIKE = ("max", "flat", "whole")  # heads that are one and the same on the published map of 8×8
+HEADS = {"flat": "-", "max": "--", "whole": "-.", "global": ":"}
+
+
+def same(row: dict[str, Any], keys: list[str], cells: dict[tuple, pandas.DataFrame]) -> pandas.DataFrame | None:
+    """The runs under `same` that a cell is compared with: of its head, or of another that is the same under `same`."""
+    heads = () if row["conv"] == BASE else (row[HEAD],) if row[HEAD] not in ALIKE else (row[HEAD], *ALIKE)
+    wanted = ([{**row, "conv": BASE, HEAD: head}[key] for key in keys] for head in heads)
+    return next((cells[tuple(key)] for key in wanted if tuple(key) in cells), None)
