@@ -2,113 +2,103 @@
 
     python -m equivariance.audit arch=torchvision arch.name=resnet18
     python -m equivariance.audit arch=timm arch.name=convnext_tiny pictures=16 init=frozen-pretrained
-    python -m equivariance.audit arch=python arch.name=mylab.nets:Net init.checkpoint=w.safetensors --format json
+    python -m equivariance.audit arch=python arch.name=mylab.nets:UNet init.checkpoint=w.safetensors --format json
+    python -m equivariance.audit -m arch=torchvision arch.name=resnet18,mobilenet_v2          # a sweep over networks
 
-Keys: arch, init, data, seed and all that is under them, as in `equivariance.run` (init=frozen-random by default:
-random weights); input_size=224 pixels a side of the images; pictures=0 pictures of `data` that are shown, 4 or more for
-leak distance and consistency; side=56 pixels a side of each; remedies=yes|no, whether the same is asked of the network
-under other boundaries. Exit code 0, or 2 for mistakes.
+Keys: those of `equivariance.run` with experiment=audit (init=frozen-random by default: random weights); for short also
+input_size=224 pixels a side of the images; pictures=0 of `data` that are shown, 4 or more for leak distance and
+consistency; side=56 pixels a side of each; remedies=yes|no, whether the same is asked of the network under other
+boundaries; output=NAME where it returns dicts or tuples. Recorded and logged to MLflow like any run. The report is what
+standard output gets; with -m, a line a run. Exit code 0, 1 where a run failed, or 2 for mistakes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from equivariance.errors import UserError
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-SECTIONS = ("arch", "init", "data", "seed", "import")
-# Smallest and largest of each key of this command's own, and what it is if nothing is said.
-NUMBERS = {"input_size": (8, 4096, 224), "pictures": (0, 100_000, 0), "side": (4, 4096, 56)}
-ALLOWED = "arch=…, init=…, data=…, seed=…, import=[…] and what is under them, input_size, pictures, side, remedies"
+# Smallest and largest of each key of this command's own.
+NUMBERS = {"input_size": (8, 4096), "pictures": (0, 100_000), "side": (4, 4096)}
+SECTIONS = (
+    *("arch", "init", "conv", "downsample", "data", "seed", "import", "experiment"),
+    *("device", "runs", "force", "tracking"),
+)
+ALLOWED = (
+    "arch=…, init=…, conv=…, downsample=…, data=…, seed=…, import=[…] and what is under them, device, runs, force,"
+)
+ALLOWED += " tracking.…, input_size, pictures, side, remedies, output"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
-    try:
-        return _answer(_parsed(sys.argv[1:] if arguments is None else arguments))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-
-
-def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m equivariance.audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("keys", nargs="+", metavar="key=value")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json: all of the report")
-    given = parser.parse_args(arguments)
-    own: dict[str, Any] = {name: usual for name, (_, _, usual) in NUMBERS.items()} | {"remedies": True}
-    for text in [k for k in given.keys if k.partition("=")[0] in own]:
-        key, _, value = text.partition("=")
-        given.keys.remove(text)
-        own[key] = _switch(text, value) if key == "remedies" else _number(text, value, *NUMBERS[key][:2])
-    if 0 < own["pictures"] < 4:
-        raise UserError(f"pictures={own['pictures']}: allowed: 0, or 4 and more")
-    if own["pictures"] and own["side"] > own["input_size"] - 2:
-        raise UserError(f"side={own['side']}: allowed: 4 to {own['input_size'] - 2}, to be moved on input_size")
-    for key, value in own.items():
-        setattr(given, key, value)
-    return given
+    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep: every combination of a,b,c")
+    given = parser.parse_intermixed_args(arguments)
+    try:
+        keys = ["experiment=audit", *(whole for key in given.keys for whole in _in_full(key))]
+        return _sweep(keys) if given.multirun else _alone(keys, given.format, arguments or sys.argv[1:])
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
 
 
-def _number(text: str, value: str, least: int, most: int) -> int:
-    if not value.isdecimal() or not least <= int(value) <= most:
-        raise UserError(f"{text}: allowed: an integer from {least} to {most}")
-    return int(value)
+def _in_full(text: str) -> list[str]:
+    """A key of this command as a run has it."""
+    key, _, value = text.partition("=")
+    if key in NUMBERS:
+        for one in value.split(","):
+            least, most = NUMBERS[key]
+            if not one.isdecimal() or not least <= int(one) <= most:
+                raise UserError(f"{text}: allowed: an integer from {least} to {most}")
+    if key == "pictures":
+        if value.isdecimal() and 0 < int(value) < 4:
+            raise UserError(f"{text}: allowed: 0, or 4 and more")
+        return ["experiment.shown=true", f"data.pictures={value}"] if value != "0" else ["experiment.shown=false"]
+    if key == "remedies":
+        if value not in ("yes", "no"):
+            raise UserError(f"{text}: allowed: yes, no")
+        return [f"experiment.remedies={'true' if value == 'yes' else 'false'}"]
+    return [f"experiment.{text}"] if key in ("input_size", "side", "output") else [text]
 
 
-def _switch(text: str, value: str) -> bool:
-    if value not in ("yes", "no"):
-        raise UserError(f"{text}: allowed: yes, no")
-    return value == "yes"
-
-
-def _answer(given: argparse.Namespace) -> int:
-    from equivariance.audit.asked import REMEDIES, audit
+def _alone(keys: list[str], form: str, typed: list[str]) -> int:
+    """One run, and its report."""
+    from equivariance.job import prepare
     from equivariance.overrides import composed
+    from sweeps.launcher.attempt import attempt
+    from sweeps.launcher.mirroring import Mirroring
+    from sweeps.tracking.mirror import Mirror
 
-    shown = [f"data.pictures={given.pictures}"] if given.pictures else []
-    config = composed([*given.keys, *shown], SECTIONS, ALLOWED)
-    pictures = _pictures(config, given.side) if given.pictures else None
-    remedies = REMEDIES if given.remedies else ()
-    found = audit(_network(config), pictures, given.input_size, remedies=remedies, seed=config.seed)
-    print(json.dumps(found.plain(), indent=1, allow_nan=False) if given.format == "json" else found)
+    config = composed(keys, SECTIONS, ALLOWED)
+    job = prepare(config)
+    outcome = attempt(job, lambda row: None)
+    if outcome.result is None:
+        said = outcome.reason or "another process is computing it"
+        print(f"error: {said}", file=sys.stderr)
+        return 2 if outcome.mistake else 1
+    mirror = Mirror(config.tracking.uri, f"python -m equivariance.audit {shlex.join(typed)}")
+    mirroring = Mirroring(mirror, config.tracking.sweep)
+    mirroring.ended(job.record, outcome)
+    mirroring.close()
+    print((job.record.path / f"report.{'json' if form == 'json' else 'txt'}").read_text().rstrip())
     return 0
 
 
-def _network(config: Any) -> nn.Module:
-    """The network with its weights: random of the seed, of a checkpoint, or its library's."""
-    from pathlib import Path
+def _sweep(keys: list[str]) -> Any:
+    """Many, as `python -m equivariance.run -m` runs them."""
+    from equivariance.run import main as run
 
-    import torch
-
-    from equivariance.models.weights import load_checkpoint, load_pretrained
-    from equivariance.models.whole import whole
-
-    torch.manual_seed(config.seed)
-    network = whole(config.arch, hollow=False)
-    if config.init.checkpoint:
-        load_checkpoint(network, Path(config.init.checkpoint))
-    elif config.init.name == "frozen-pretrained":
-        load_pretrained(network, config.arch.library, config.arch.name)
-    return network
-
-
-def _pictures(config: Any, side: int) -> Tensor:
-    """Test pictures of the data set, normalised as the network takes them."""
-    from equivariance.data import load_pictures
-
-    found = load_pictures(config.data, side)
-    for line in found.skipped:
-        print(f"skipped: {line}", file=sys.stderr)
-    return found.tensor("test", config.arch.mean, config.arch.std)
+    sys.argv[1:] = ["-m", *keys]
+    run()
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from equivariance.audit.decisions import consistency
+from equivariance.audit.chosen import Chosen, named_as_given
+from equivariance.audit.decisions import consistency, diagonal
+from equivariance.audit.dense import dense
 from equivariance.audit.edge import edge
 from equivariance.audit.report import Figures, Missing, Remedy, Report
+from equivariance.audit.surroundings import contrast
 from equivariance.errors import NotFinite, UserError, reason
 from equivariance.library import certified_border, leak_distance, receptive_field, with_conv
 from equivariance.library.padding import WIDEST, Padding, even_sizes, padding
@@ -42,6 +45,8 @@ def audit(
     channels: int = 3,
     remedies: tuple[tuple[str, str], ...] = REMEDIES,
     seed: int = 0,
+    labels: Tensor | None = None,
+    output: str | None = None,
 ) -> Report:
     """What is true of a network: proved from its structure, measured, and what would help.
 
@@ -55,7 +60,9 @@ def audit(
         channels: of the images.
         remedies: `conv` and `downsample` of each, as `with_conv` takes them; none are tried where the model is of
             `with_conv` already.
-        seed: of the places at which pictures are shown.
+        seed: of the places at which pictures are shown, and of the noise.
+        labels: the right class of each picture, int64 [n], for the accuracy by place; None: it is left out.
+        output: keys or numbers on the way to the output that is meant, where there are several, between dots: `out`.
     Returns: The report; print it, or take its fields.
 
     >>> from torchvision.models import resnet18
@@ -63,27 +70,51 @@ def audit(
     >>> found.receptive_field.field, found.certified_border, found.phases, found.even_sizes
     (435, 433, 1024, (33, 65))
     """
-    field = _asked(lambda: receptive_field(model, channels))
+    given = Question(model, output, pictures, labels, input_size, channels, seed)
+    tried = () if isinstance(model, FeatureMap) else remedies
+    found = _answered(given, tried)
+    return named_as_given(found) if output is not None else found
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an audit is of; arguments as in `audit`."""
+
+    given: nn.Module
+    output: str | None
+    pictures: Tensor | None
+    labels: Tensor | None
+    input_size: int
+    channels: int
+    seed: int
+
+
+def _answered(asked: Question, remedies: tuple[tuple[str, str], ...]) -> Report:
+    given, output, input_size, channels, seed = asked.given, asked.output, asked.input_size, asked.channels, asked.seed
+    model = given if output is None else Chosen(given, output)
+    shown, labels = _as_weights(given, asked.pictures), asked.labels
     period = _asked(lambda: _period(model, channels))
     layers = _asked(lambda: padding(model, input_size, channels))
     followed = isinstance(layers, Padding) and layers.unseen is None
     within = period if isinstance(period, int) else WIDEST
-    sizes = even_sizes(model, input_size, within, channels) if followed else (None, None)
-    figures = _figures(model, pictures, input_size, channels, seed)
-    tried = () if isinstance(model, FeatureMap) else track(remedies, len(remedies), "remedies")
+    figures = _figures(model, shown, input_size, channels, seed)
+    tried = track(remedies, len(remedies), "remedies")
     return Report(
         input_size=input_size,
-        pictures=0 if pictures is None else len(pictures),
-        receptive_field=field,
+        pictures=0 if shown is None else len(shown),
+        receptive_field=_asked(lambda: receptive_field(model, channels)),
         phases=period**2 if isinstance(period, int) else period,
         certified_border=figures.certified_border,
         padding=layers,
-        even_sizes=sizes,
+        even_sizes=even_sizes(model, input_size, within, channels) if followed else (None, None),
         edge=figures.edge,
+        contrast=_asked(lambda: contrast(model, input_size, channels, seed)),
+        dense=_asked(lambda: dense(given, input_size, channels, output, seed)),
         statistics=_asked(lambda: _statistics(model, input_size, channels)),
         leak_distance=figures.leak_distance,
         consistency=figures.consistency,
-        remedies=tuple(_remedy(model, *how, pictures, input_size, channels, seed) for how in tried),
+        diagonal=_asked(lambda: _diagonal(model, shown, labels, input_size)),
+        remedies=tuple(_remedy(model, *how, shown, input_size, channels, seed) for how in tried),
     )
 
 
@@ -96,9 +127,19 @@ def _asked(question: Callable[[], Answer]) -> Answer | Missing:
         return Missing(f"the model fails ({reason(error)})")
 
 
-def _figures(model: nn.Module, pictures: Tensor | None, input_size: int, channels: int, seed: int) -> Figures:
+def _as_weights(model: nn.Module, pictures: Tensor | None) -> Tensor | None:
+    """Pictures of the type of the weights, beside them."""
     weights = next((p for p in model.parameters() if p.is_floating_point()), None)
-    shown = pictures if pictures is None or weights is None else pictures.to(weights)
+    return pictures if pictures is None or weights is None or weights.is_meta else pictures.to(weights)
+
+
+def _diagonal(model: nn.Module, pictures: Tensor | None, labels: Tensor | None, input_size: int) -> Any:
+    if pictures is None or labels is None:
+        return NO_PICTURES if pictures is None else Missing("no labels were given")
+    return diagonal(model, pictures, labels, input_size)
+
+
+def _figures(model: nn.Module, shown: Tensor | None, input_size: int, channels: int, seed: int) -> Figures:
 
     def distance() -> object:
         return leak_distance(model, shown) if shown is not None else NO_PICTURES

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from equivariance.audit.watching import watched
 from equivariance.boundary import Bounded, unwrap
 from equivariance.errors import UserError, reason
 from equivariance.library.structure import evaluating, with_conv
@@ -24,6 +21,8 @@ ENDLESS = 8
 ROUNDING = 4096
 # What lies outside the map is taken from inside: the same constant.
 CONTINUING = ("circular", "reflect", "replicate")
+# Most rows and columns of a layer's picture.
+PICTURE = 28
 Depth = tuple[int, int]  # units before and after
 
 
@@ -40,6 +39,8 @@ class LayerEdge:
         largest: by how much at most, as a share of the map's largest entry.
         channels: how many are changed somewhere.
         of: channels there are.
+        picture: of the map, at most `PICTURE` a side: in each row a hexadecimal digit a place, 0 where nothing is
+            changed, f where it is changed by as much as the map's largest entry, two digits less a power of ten.
     """
 
     layer: str
@@ -50,6 +51,7 @@ class LayerEdge:
     largest: float
     channels: int
     of: int
+    picture: tuple[str, ...] = ()
 
     @property
     def felt(self) -> bool:
@@ -118,7 +120,7 @@ def edge(model: nn.Module, input_size: int, channels: int = 3, constant: float =
         if isinstance(copied, FeatureMap) and copied.background is None:
             copied.background = (constant,) * channels
         try:
-            with _watched(trunk, look):
+            with watched(trunk, look):
                 copied(image)
         except UserError:
             raise
@@ -138,34 +140,11 @@ def _endless(trunk: nn.Module, image: Tensor) -> dict[str, Tensor]:
 
     without = with_conv(trunk, "unbounded", tuple(image[0, :, 0, 0].tolist()))
     try:
-        with _watched(trunk, look):
+        with watched(trunk, look):
             without(image)
     except Exception:  # other people's code, or an operation that has no meaning there: the centre is then compared
         return {}
     return found
-
-
-@contextmanager
-def _watched(model: nn.Module, look: Any) -> Iterator[None]:
-    """Calls `look` with each innermost module's name and output."""
-    calls: Counter[str] = Counter()
-
-    def hook_of(name: str) -> Any:
-        def hook(module: nn.Module, inputs: object, output: object) -> None:
-            if isinstance(output, Tensor):
-                calls[name] += 1
-                again = f", call {calls[name]}" if calls[name] > 1 else ""
-                look(f"{name} ({type(module).__name__}){again}" if name else type(module).__name__, output)
-
-        return hook
-
-    inner = [(name, m) for name, m in model.named_modules() if not any(True for _ in m.children())]
-    hooks = [module.register_forward_hook(hook_of(name)) for name, module in inner]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _layer(name: str, map: Tensor, expected: Tensor | None) -> LayerEdge:
@@ -188,7 +167,16 @@ def _layer(name: str, map: Tensor, expected: Tensor | None) -> LayerEdge:
         largest=float(change.amax()) / scale if scale else 0.0,
         channels=int(differs.flatten(1).any(1).sum()),
         of=len(map),
+        picture=_picture(torch.where(differs, change, 0).amax(0), scale),
     )
+
+
+def _picture(change: Tensor, scale: float) -> tuple[str, ...]:
+    """Changes [H, W] as `LayerEdge.picture` has them; each place shows the largest of its units."""
+    sides = tuple(min(PICTURE, side) for side in change.shape)
+    places = nn.functional.adaptive_max_pool2d(change[None, None] / (scale or 1.0), sides)[0, 0]
+    digits = (15 + 2 * places.clamp_min(1e-300).log10()).round().clamp(1, 15) * (places > 0)
+    return tuple("".join(f"{int(digit):x}" for digit in row) for row in digits.tolist())
 
 
 def _depth(lines: Tensor) -> Depth:

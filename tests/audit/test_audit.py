@@ -9,8 +9,10 @@ from torch import nn
 from equivariance import audit, with_conv
 from equivariance.audit import Missing
 from equivariance.audit.__main__ import main
-from equivariance.audit.decisions import consistency
+from equivariance.audit.decisions import consistency, diagonal
+from equivariance.audit.dense import dense
 from equivariance.audit.edge import edge
+from equivariance.audit.surroundings import contrast
 from equivariance.errors import UserError
 
 NET = "arch=python", "arch.name=tests.audit.test_audit:Small"
@@ -95,8 +97,10 @@ def test_each_figure_is_there_or_says_why_not():
     assert json.loads(json.dumps(found.plain(), allow_nan=False))["phases"]["reason"]
 
 
-def test_the_command_prints_the_report_and_strict_json(capsys):
+def test_the_command_prints_the_report_and_strict_json(capsys, folder, monkeypatch):
+    monkeypatch.chdir(folder)
     assert main([*NET, "input_size=16", "remedies=no"]) == 0
+    assert main([*NET, "input_size=16", "remedies=no"]) == 0  # again: from its record
     assert "receptive field     5 pixels, stride 2" in capsys.readouterr().out
     assert main([*NET, "input_size=16", "pictures=4", "side=8", "remedies=no", "--format", "json"]) == 0
     out = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
@@ -108,6 +112,8 @@ def test_the_command_prints_the_report_and_strict_json(capsys):
     ("keys", "said"),
     [
         (["border=3"], "border=3: allowed: arch"),
+        (["optim.lr=3"], "optim.lr=3: allowed: arch"),
+        (["init=scratch"], "init=scratch: allowed: frozen-random"),
         (["pictures=3"], "pictures=3: allowed: 0, or 4 and more"),
         (["input_size=7"], "input_size=7: allowed: an integer from 8"),
         (["remedies=maybe"], "remedies=maybe: allowed: yes, no"),
@@ -116,8 +122,92 @@ def test_the_command_prints_the_report_and_strict_json(capsys):
         ([*NET, "init.checkpoint=nowhere.safetensors"], "nowhere.safetensors"),
     ],
 )
-def test_mistakes_are_one_line(keys, said, capsys):
+def test_mistakes_are_one_line(keys, said, capsys, workdir):
     assert main(keys) == 2
     error = capsys.readouterr().err
     assert (error.startswith("error: "), error.count("\n")) == (True, 1)
     assert said in error
+
+
+def test_pictures_of_layers_show_where_the_edge_is_felt():
+    first = edge(Small(), 9).layers[0]
+    ring = ["".join("0" if 0 < x < 8 and 0 < y < 8 else "1" for x in range(9)) for y in range(9)]
+    assert ["".join("1" if d != "0" else "0" for d in row) for row in first.picture] == ring
+
+
+@torch.no_grad()
+def test_true_surroundings_differ_from_padding_as_far_in_as_kernels_reach():
+    found = contrast(Small(), 16)
+    assert found.layers[0].contrast > 0.1
+    assert found.layers[0].centre == 0  # three by three taps reach one unit in
+    assert all(layer.contrast == 0 for layer in contrast(with_conv(Small(0), "valid"), 16).layers)
+    net = nn.Conv2d(3, 2, 3, padding=1)
+    net.weight.zero_()
+    net.bias.fill_(1.0)
+    net.weight[0, :, 0] = 0.0
+    assert contrast(net, 16).layers == ()  # a map without any spread has nothing to compare with
+
+
+@torch.no_grad()
+def test_a_channel_that_fires_at_padding_alone_is_aware_of_it():
+    net = nn.Conv2d(1, 2, 3, padding=1, bias=False)
+    net.weight.zero_()
+    net.weight[:, :, 1, 1] = 1.0
+    net.weight[1, :, 1, :] = 1.0
+
+    class Lit(nn.Module):  # noise around 10: zeros are far from it
+        def __init__(self):
+            super().__init__()
+            self.layer = net
+
+        def forward(self, images):
+            return self.layer(images + 10)
+
+    (layer,) = contrast(Lit(), 16, channels=1).layers
+    assert (layer.aware, layer.of) == (1, 2)
+
+
+def test_dense_output_has_a_halo_a_seam_and_batch_mates():
+    class Parts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            layers = nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(4, 2, 3, padding=1)
+            self.body = nn.Sequential(*layers)
+
+        def forward(self, images):
+            return {"out": self.body(images)}
+
+    torch.manual_seed(0)
+    found = audit(Parts(), input_size=16, output="out", remedies=())
+    assert (found.dense.halo.before, found.dense.mates.depth) == ((2, 2), 1)
+    # Zeros of the image are what the first layer pads with; what it makes of them is not what the second does.
+    assert found.dense.mates.share == pytest.approx((16**2 - 15**2) / 16**2)
+    assert 0 < found.dense.seam < 1
+    assert found.edge.layers[0].layer == "body.0 (Conv2d)"
+    assert json.loads(json.dumps(found.plain(), allow_nan=False))["dense"]["mates"]["padded"] == 64
+    assert "output=out" in audit(Parts(), input_size=16, remedies=()).dense.reason
+    assert isinstance(audit(Small(), input_size=16, remedies=()).dense, Missing)
+    assert dense(nn.Conv2d(3, 1, 1), 16).mates.share == 0
+
+
+@torch.no_grad()
+def test_accuracy_by_place_needs_labels_and_counts():
+    class Half(nn.Module):  # class 1 where the picture is in the lower half
+        def forward(self, images):
+            lower = images[:, :, 8:].sum((1, 2, 3)) > images[:, :, :8].sum((1, 2, 3))
+            return torch.stack([~lower, lower], 1).double()
+
+    found = diagonal(Half(), torch.ones(4, 3, 4, 4, dtype=torch.float64), torch.zeros(4, dtype=torch.int64), 16, 5)
+    assert (found.places, [s.value for s in found.accuracy]) == ((0, 3, 6, 9, 12), [1, 1, 1, 0, 0])
+    with pytest.raises(UserError, match="labels: 2; allowed: 0 to 1"):
+        diagonal(Half(), torch.ones(4, 3, 4, 4), torch.full((4,), 2), 16)
+
+
+def test_weights_that_are_not_finite_give_no_figure_that_looks_like_one():
+    net = Small()
+    with torch.no_grad():
+        net[0].weight[0, 0, 0, 0] = float("nan")
+    found = audit(net, torch.rand(4, 3, 5, 5), input_size=16, remedies=())
+    for figure in (found.edge, found.contrast, found.leak_distance, found.consistency):
+        assert "finite" in figure.reason
+    assert found.certified_border == 4  # true of any weights

@@ -26,6 +26,7 @@ TINY = {
     "patch_matching": ["data.pairs=20", "experiment.triplets=8", "optim.batch=4", "optim.epochs=1"],
     "action": ["data.train=8", "data.validation=8", "data.test=8", "optim.epochs=1", "arch.width=4", "data.frames=4"],
     "data_efficiency": ["data.train=60", "data.validation=10", "data.test=10", "data.per_class=2", "optim.epochs=1"],
+    "audit": ["experiment.input_size=32", "experiment.remedies=false", "arch=squeezenet1_0"],
     "red_green": ["optim.epochs=1", "data.train=16", "data.validation=8", "data.test=8"],
 }
 
