@@ -31,9 +31,8 @@ def scheduled(
     Raises: UserError: mixed precision on a CPU.
     Source: of `step` the defaults are those of PyTorch's ImageNet example, as in the code of Kayhan & van Gemert 2020.
     """
-    if optim.precision == "mixed":
-        if device.type != "cuda":
-            raise UserError("optim.precision=mixed: allowed on a GPU; here float32")
+    mixed = computes_mixed(optim.precision, device)
+    if mixed:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     torch.manual_seed(seed)  # of dropout, where there is any
     optimiser = torch.optim.SGD(
@@ -49,6 +48,19 @@ def scheduled(
     return Recipe(
         *(optimiser, rule, optim.epochs, optim.batch, shuffled(count, seed), model.train),
         micro=optim.micro_batch,
-        mixed=optim.precision == "mixed",
+        mixed=mixed,
         resumes=True,
     )
+
+
+def computes_mixed(precision: str, device: torch.device) -> bool:
+    """Whether to compute in bfloat16 where that is safe.
+
+    Args:
+        precision: `float32` or `mixed`.
+        device: where it is trained.
+    Raises: UserError: mixed precision on a CPU.
+    """
+    if precision == "mixed" and device.type != "cuda":
+        raise UserError("optim.precision=mixed: allowed on a GPU; here float32")
+    return precision == "mixed"

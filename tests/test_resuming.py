@@ -16,6 +16,8 @@ from sweeps.records import Record
 from tests.crash.harness import Sweep, results, until
 
 SHIFT = ("experiment=shift", "device=cpu", "data.train=40", "data.validation=10", "data.test=10", "experiment.draws=1")
+ACTION = ("experiment=action", "device=cpu", "data.train=16", "data.validation=8", "data.test=8", "data.frames=4")
+ACTION += ("arch.width=2", "optim.batch=8", "data.scales=[1.0,0.5]")
 
 
 class Stopped(Exception):  # noqa: N818
@@ -165,10 +167,11 @@ def test_parts_of_a_batch_add_up_to_its_gradient():
     assert parts[-1]["train_loss"] == pytest.approx(rows[-1]["train_loss"], rel=1e-12)
 
 
-def test_a_run_of_the_shift_experiment_goes_on(workdir, config):
+@pytest.mark.parametrize("experiment", [SHIFT, ACTION], ids=["shift", "action"])
+def test_a_run_goes_on(workdir, config, experiment):
     def computed(runs, *stops):
         for stop in [*stops, 9]:
-            job = prepare(config(*SHIFT, "optim.epochs=3", f"runs={runs}"))
+            job = prepare(config(*experiment, "optim.epochs=3", f"runs={runs}"))
             try:
                 found = job.work(stopping_after(stop))
             except Stopped:

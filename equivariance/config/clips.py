@@ -56,6 +56,7 @@ class Videos(Films):
     resize: Side  # shorter side of the frames that are kept
     validation: Annotated[Share, Field(gt=0)]  # of the videos that are not tested on, by whole groups
     cache: str | None  # folder of decoded frames; null: that of the user
+    workers: Annotated[int, Field(ge=0, le=256)]  # threads that read frames while the network computes; 0: none
 
     @model_validator(mode="after")
     def _fits(self) -> Videos:

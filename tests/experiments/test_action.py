@@ -5,6 +5,7 @@ import torch
 
 from equivariance.errors import UserError
 from equivariance.experiments import compute
+from equivariance.experiments.action import clips
 from equivariance.experiments.action import run as module
 from equivariance.stopping import Falling
 from equivariance.train import Score
@@ -18,11 +19,11 @@ TINY = (
 def test_variants_of_a_seed_are_trained_on_the_same_clips(config, monkeypatch):
     seen = []
 
-    def tensor(self, chosen, before=module._Clips.tensor):
+    def tensor(self, chosen, before=clips.Clips.tensor):
         seen[-1].append(chosen)
         return before(self, chosen)
 
-    monkeypatch.setattr(module._Clips, "tensor", tensor)
+    monkeypatch.setattr(clips.Clips, "tensor", tensor)
     for conv in ("same", "full"):
         seen.append([])
         found = compute.run(config(*TINY, f"conv={conv}", "data.scales=[1.0,0.5]"))
@@ -34,7 +35,7 @@ def test_variants_of_a_seed_are_trained_on_the_same_clips(config, monkeypatch):
 def test_a_video_is_told_by_all_its_clips(config):
     run = config(*TINY)
     films = module.load(run.data)["test"]
-    tested = {name: module._Central(run, films, torch.device("cpu")) for name in ("test", "train")}
+    tested = {name: clips.Central(run, films, torch.device("cpu")) for name in ("test", "train")}
     for each in tested.values():  # of each video two clips
         each.clips = [clip for clip in each.clips for _ in range(2)]
         each.videos = each.videos.repeat_interleave(2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -45,11 +45,11 @@ def central(films: Films, frames: int, most: int) -> list[tuple[int, Cut]]:
     return found
 
 
-def drawn(length: int, frames: int, scales: Sequence[float], flip: bool, random: torch.Generator) -> Cut:
+def drawn(length: int, frames: int, scales: Sequence[float], flip: bool, random: np.random.Generator) -> Cut:
     """A random clip of a video of so many frames."""
 
     def below(count: int) -> int:
-        return int(torch.randint(count, (), generator=random))
+        return int(random.integers(count))
 
     start, scale, place, mirrored = below(max(1, length - frames + 1)), below(len(scales)), below(PLACES), below(2)
     return Cut(start, scales[scale], place, flip and mirrored == 1)

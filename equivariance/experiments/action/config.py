@@ -28,9 +28,17 @@ class Falling(Section):
     dampening: Share
     weight_decay: Decay
     batch: Batch  # clips
+    micro_batch: Batch | None  # clips at once, whose gradients are added up to those of a batch; null: all of it
     epochs: Epochs
     patience: Patience  # epochs without a lower validation loss; the next one is too many
     factor: Annotated[float, Field(gt=0, lt=1)]  # by which lr falls
+    precision: Literal["float32", "mixed"]  # mixed: bfloat16 where it is safe; on a GPU alone
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Falling:
+        if self.micro_batch is not None and self.micro_batch > self.batch:
+            raise ValueError(f"optim.micro_batch={self.micro_batch}: allowed: up to optim.batch={self.batch}")
+        return self
 
 
 class ActionRun(Run):

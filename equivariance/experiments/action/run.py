@@ -5,6 +5,7 @@ Source: Kayhan & van Gemert 2020, section 4.2, on Hara et al. 2018 (arXiv 1711.0
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,14 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equivariance.canvas.cost import work
-from equivariance.data.clips import Films, load
-from equivariance.data.clips.sampling import Cut, central, clip, drawn
+from equivariance.data.clips import load
 from equivariance.decoding import digits
+from equivariance.experiments.action.clips import Central, Random
 from equivariance.experiments.result import Result
+from equivariance.loading import loaded
 from equivariance.models.classifier import Classifier
 from equivariance.models.video import build_video
+from equivariance.recipes import computes_mixed
 from equivariance.stopping import Falling
-from equivariance.train import Examples, Recipe, Report, fit, score, shuffled, unheard
+from equivariance.train import Recipe, Report, fit, score, shuffled, unheard
 from sweeps import records
 
 if TYPE_CHECKING:
@@ -43,82 +46,42 @@ def run(config: ActionRun, device: torch.device, report: Report = unheard) -> Re
     classes, released = len(sets["train"].classes), config.protocol == "released"
     model = build_video(config.arch, config.conv.rule, config.conv.axes, config.seed, classes, released).to(device)
     model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    tested = {split: _Central(config, films, device) for split, films in sets.items()}
-    train = Examples(sets["train"].labels.to(device), _Random(config, sets["train"], device))
-    history = fit(model, train, tested["validation"].examples(), _recipe(config, model, len(train)), report)
+    tested = {split: Central(config, films, device) for split, films in sets.items()}
+    random, began = Random(config, sets["train"], device), time.perf_counter()
+    train = loaded(sets["train"].labels, random, device, getattr(config.data, "workers", 0))
+    recipe = _recipe(config, model, len(train), device)
+    history = fit(model, train, tested["validation"].examples(), recipe, report)
+    seconds = time.perf_counter() - began
     told = {split: tested[split].scores(model) for split in tested if split != "validation"}
     metrics, right = _measured(tested, told)
     metrics |= _size(config, model)
     weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     skipped = "\n".join(line for films in sets.values() for line in films.skipped)
-    notes = {"engine": "dense"} | ({"skipped": skipped} if skipped else {})
+    notes = {
+        "engine": "dense",
+        "throughput": f"{len(random.epochs) * len(train) / seconds:.3g} training clips a second",
+    }
+    notes |= {"skipped": skipped} if skipped else {}
     files = {"curve.csv": records.table(history).encode()}
     return Result(metrics, history, weights, notes, files, right={"accuracy": digits([right])})
 
 
-class _Clips:
-    """Clips as the network takes them."""
-
-    def __init__(self, config: ActionRun, films: Films, device: torch.device) -> None:
-        self.data, self.films, self.device = config.data, films, device
-        self.mean, self.std = (torch.tensor(v)[:, None, None, None] for v in (config.arch.mean, config.arch.std))
-
-    def tensor(self, chosen: list[tuple[int, Cut]]) -> Tensor:
-        """[b, 3, T, side, side], normalised."""
-        frames, side = self.data.frames, self.data.side
-        clips = torch.stack([clip(self.films, number, cut, frames, side) for number, cut in chosen])
-        whole = ((clips - self.mean) / self.std).to(torch.get_default_dtype())
-        return whole.to(self.device, memory_format=torch.channels_last_3d)
-
-
-class _Random(_Clips):
-    """Random clips, others each time, the same for all variants of a seed."""
-
-    def __init__(self, config: ActionRun, films: Films, device: torch.device) -> None:
-        super().__init__(config, films, device)
-        self.random = torch.Generator().manual_seed(config.seed)
-
-    def __call__(self, chosen: Tensor) -> Tensor:
-        data, length = self.data, self.films.videos.length
-        numbers = chosen.tolist()
-        return self.tensor([(n, drawn(length(n), data.frames, data.scales, data.flip, self.random)) for n in numbers])
-
-
-class _Central(_Clips):
-    """Clips of the middle of each video, one after another."""
-
-    def __init__(self, config: ActionRun, films: Films, device: torch.device) -> None:
-        super().__init__(config, films, device)
-        self.clips, self.batch = central(films, config.data.frames, config.data.clips), config.optim.batch
-        self.videos = torch.tensor([number for number, _ in self.clips])
-        self.labels = films.labels[self.videos]
-
-    def examples(self) -> Examples:
-        """All of them."""
-
-        def inputs(chosen: Tensor) -> Tensor:
-            return self.tensor([self.clips[i] for i in chosen.tolist()])
-
-        return Examples(self.labels.to(self.device), inputs)
-
-    def scores(self, model: nn.Module) -> Tensor:
-        """Class scores [clips, classes], float64, on the CPU."""
-        model.eval()
-        examples = self.examples()
-        with torch.inference_mode():
-            parts = torch.arange(len(self.clips)).split(self.batch)
-            return torch.cat([model(examples.inputs(part)).cpu().double() for part in parts])
-
-
-def _recipe(config: ActionRun, model: nn.Module, count: int) -> Recipe:
+def _recipe(config: ActionRun, model: nn.Module, count: int, device: torch.device) -> Recipe:
     optim = config.optim
+    mixed = computes_mixed(optim.precision, device)
     torch.manual_seed(config.seed)  # of dropout, where there is any
     optimiser = torch.optim.SGD(model.parameters(), optim.lr, optim.momentum, optim.dampening, optim.weight_decay)
     rule = Falling(optim.patience, optim.factor)
-    return Recipe(optimiser, rule, optim.epochs, optim.batch, shuffled(count, config.seed), model.train)
+    order = shuffled(count, config.seed)
+    return Recipe(
+        *(optimiser, rule, optim.epochs, optim.batch, order, model.train),
+        micro=optim.micro_batch,
+        mixed=mixed,
+        resumes=True,
+    )
 
 
-def _measured(tested: dict[str, _Central], told: dict[str, Tensor]) -> tuple[dict[str, float], Tensor]:
+def _measured(tested: dict[str, Central], told: dict[str, Tensor]) -> tuple[dict[str, float], Tensor]:
     scored = {split: score(scores, tested[split].labels) for split, scores in told.items()}
     test = tested["test"]
     videos = torch.zeros(len(test.films), told["test"].shape[1], dtype=torch.float64)
