@@ -11,6 +11,7 @@ from equivariance.ops.channels import channelwise
 from equivariance.ops.descriptions import Pixelwise, Unknown
 from equivariance.ops.layout import Layout
 from equivariance.ops.map import Map
+from equivariance.ops.pixels import thin
 
 
 @reads("cat", "concat", "concatenate")
@@ -36,13 +37,21 @@ def _together(func: Function, tensors: Sequence[Tensor], dim: int, form: Layout 
         dim = dim % first.ndim
         channelwise(func, maps[0], [dim], first)
         form = first.resized({dim: sum(_entries(t, dim) for t in tensors)})
-    order = [next((i for i, m in enumerate(maps) if m is t), t) for t in tensors]
+    given = [t if isinstance(t, Map) else thin(t) for t in tensors]
+    fixed = (first.batch, *first.space)
+    varying = any(not isinstance(t, Map) and t.shape[d] > 1 for t in given for d in first.space)
+    per_image = [] if varying else [t for t in given if not isinstance(t, Map) and t.shape[first.batch] > 1]
+    order = [next((i for i, v in enumerate((*maps, *per_image)) if v is t), t) for t in (tensors if varying else given)]
 
     def apply(*parts: Tensor) -> Tensor:
-        return func([parts[i] if isinstance(i, int) else i for i in order], dim)
+        found = [parts[i] if isinstance(i, int) else i for i in order]
+        if varying:
+            return func(found, dim)
+        shape = parts[0].shape
+        return func([t.expand([shape[d] if d in fixed else n for d, n in enumerate(t.shape)]) for t in found], dim)
 
     plain = len(maps) == len(tensors) and form.is_plain and dim == 1
-    return Pixelwise(apply, (form,), varying=any(not isinstance(t, Map) for t in tensors), joins=plain)
+    return Pixelwise(apply, (form,), False, tuple((t, first.batch) for t in per_image), varying, plain)
 
 
 def _entries(tensor: Tensor, channel: int) -> int:

@@ -40,9 +40,9 @@ def elementwise(func: Function, args: Sequence[Any], kwargs: dict[str, Any], map
         raise Unknown(name)
     target = args[0] if args else kwargs.get("input")
     func, args, kwargs, in_place = _out_of_place(func, base, args, kwargs, in_place)
-    thin = {id(t): _thin(t) for t in _tensors(args, kwargs) if not isinstance(t, Map)}
-    args, kwargs = [thin.get(id(a), a) for a in args], {k: thin.get(id(v), v) for k, v in kwargs.items()}
-    operands = [t for t in thin.values() if t.dim()]
+    few = {id(t): thin(t) for t in _tensors(args, kwargs) if not isinstance(t, Map)}
+    args, kwargs = [few.get(id(a), a) for a in args], {k: few.get(id(v), v) for k, v in kwargs.items()}
+    operands = [t for t in few.values() if t.dim()]
     form = _form(name, maps, operands)
     per_image, varying = _partners(name, form, maps[0].images, operands)
     if isinstance(target, Map):
@@ -85,6 +85,11 @@ def _base(name: str) -> tuple[str, bool]:
     return (name[:-1], True) if name.endswith("_") else (name, False)
 
 
+def is_pointwise(func: Function) -> bool:
+    """Whether a call of it is one for each entry by itself."""
+    return _pointwise(_base(op_name(func))[0])
+
+
 @lru_cache(1024)
 def _pointwise(name: str) -> bool:
     if name in _UNTAGGED.split():
@@ -125,7 +130,7 @@ def _inplace_argument(func: Function) -> int | None:
     return names.index("inplace") if "inplace" in names else None
 
 
-def _thin(tensor: Tensor) -> Tensor:
+def thin(tensor: Tensor) -> Tensor:
     """A tensor without its repetitions: what `expand` made of it must also meet parts of a map."""
     for dim, (size, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
         if stride == 0 and size > 1:

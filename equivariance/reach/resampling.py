@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 
 import torch
 
@@ -42,16 +43,32 @@ class Places:
         return whole + (2 if self.mode == "cubic" else 1)
 
     def before(self, entry: int) -> int:
-        """How many units take entries before this one."""
-        return bisect_left(range(self.size), entry, key=self.low)
+        """How many units there are up to the last one that takes an entry before this one."""
+        count = bisect_left(range(self.size), entry, key=self._lowest)
+        while count and self.low(count - 1) >= entry:  # it lies on an entry, of which a cubic takes that alone
+            count -= 1
+        return count
 
     def up_to(self, entry: int) -> int:
-        """How many units take no entry from this one on."""
-        return bisect_left(range(self.size), entry, key=self.high)
+        """How many units there are before the first one that takes an entry from this one on."""
+        count = bisect_left(range(self.size), entry, key=self._highest)
+        while count < self.size and self.high(count) < entry:
+            count += 1
+        return count
+
+    def _lowest(self, unit: int) -> int:
+        """The first entry that it would take between entries: never less for a later unit, as `low` may be."""
+        return floor(self.start + unit * self.step) - (self.mode == "cubic")
+
+    def _highest(self, unit: int) -> int:
+        """The last entry that it would take between entries."""
+        if self.mode == "nearest":
+            return self.high(unit)
+        return floor(self.start + unit * self.step) + (2 if self.mode == "cubic" else 1)
 
     def spread(self) -> tuple[Fraction, Fraction]:
-        """The least and the most by which entries taken lie from where a plain step would be, over all units."""
-        units = range(min(self.size, self.step.denominator))
+        """The least and the most by which entries taken lie from where a plain step would be, on an endless axis."""
+        units = range(self.step.denominator)
         low = min(self.low(unit) - unit * self.step for unit in units)
         return low, max(self.high(unit) - unit * self.step for unit in units)
 

@@ -50,14 +50,14 @@ class Sight:
     def slide(self, kernel: Kernel) -> Sight:
         """The axis after a sliding operation."""
         room = self.size + kernel.before + kernel.after - kernel.span
-        if room < 0:
-            raise UserError("the image is too small for this network")
         if self.copied > kernel.reach:  # then a unit sees copies of pixels that it does not see itself
             raise Unknown(None, "padding before it repeats pixels beyond its reach")
         size = room // kernel.stride + 1
         # A last window that starts inside.
         if kernel.ceil and (-(-room // kernel.stride)) * kernel.stride < self.size + kernel.before:
             size = -(-room // kernel.stride) + 1
+        if size < 1:
+            raise UserError("the image is too small for this network")
         head = min(size, max(0, -(-(self.head + kernel.before) // kernel.stride)))
         # The last window that ends before the first unit of the tail.
         clear = (self.size - self.tail - 1 + kernel.before - kernel.reach) // kernel.stride + 1

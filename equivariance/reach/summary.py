@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor
 from torch._C import DisableTorchFunctionSubclass
 
@@ -61,6 +62,8 @@ class Summary(Tensor):
             if any(not isinstance(each, Summary) or each.pools != pools for each in written):
                 raise not_known(op_name(func), "it writes statistics into a tensor that others may share")
             found = _on_meta(func, args, kwargs)
+            if func is F.interpolate and _is_one(args[0] if args else kwargs["input"]):
+                found = found.new_empty(1, device="meta").expand(found.shape)  # the same at all places
             if any(each.shown.shape != each.size() for each in written):
                 raise not_known(op_name(func), "it changes a tensor's shape in place")
         return _wrapped(found, pools)
@@ -69,6 +72,11 @@ class Summary(Tensor):
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         """Reached by what goes around `__torch_function__`."""
         raise not_known(f"{func} from outside Python", None)
+
+
+def _is_one(input: Any) -> bool:
+    """Whether it is one number for each image and channel."""
+    return isinstance(input, Summary) and input.shown.shape[2:].numel() == 1
 
 
 _STRIDES = {Tensor.stride, Tensor.is_contiguous}

@@ -49,21 +49,37 @@ class Source:
         """
         part = self.image[(slice(None), *space)]
         if not isinstance(part, Tensor):
+            copy = np.array(part)  # a memmap may be read-only
             try:
-                part = torch.from_numpy(np.array(part))  # a copy: a memmap may be read-only
+                part = torch.from_numpy(copy.astype(copy.dtype.newbyteorder("="), copy=False))
             except TypeError as error:
                 raise UserError(f"image: {reason(error)}") from None
         return part if raw else self.ready(part)
 
     def ready(self, part: Tensor) -> Tensor:
-        """A part of it as the model takes it."""
-        return (part if self.prepare is None else self.prepare(part)).to(self.dtype)
+        """A part of it as the model takes it.
+
+        Raises: UserError: `prepare` fails, or does not make a part of the same sides.
+        """
+        if self.prepare is None:
+            return part.to(self.dtype)
+        try:
+            found = self.prepare(part)
+        except Exception as error:  # other people's code: it may fail in any way
+            raise UserError(f"prepare fails on a part {list(part.shape)} of the image: {reason(error)}") from error
+        shape = list(getattr(found, "shape", ()))
+        if not isinstance(found, Tensor) or len(shape) != len(self.sides) + 1 or shape[1:] != list(part.shape[1:]):
+            made = f"a tensor {shape}" if isinstance(found, Tensor) else type(found).__name__
+            raise UserError(f"prepare makes {made} of a part {list(part.shape)}; allowed: a tensor of the same sides")
+        return found.to(self.dtype)
 
     def digest(self) -> str:
-        """Of its shape and of the pixels at its two ends."""
+        """Of its shape and of pixels at its two ends and in its middle."""
         found = hashlib.sha256(str((self.channels, self.sides)).encode())
-        for ends in (tuple((0, 16) for _ in self.sides), tuple((max(0, n - 16), n) for n in self.sides)):
-            found.update(self.read(tuple(slice(*end) for end in ends)).double().cpu().numpy().tobytes())
+        for share in (0.0, 0.5, 1.0):
+            starts = (int(share * max(0, side - 16)) for side in self.sides)
+            part = self.read(tuple(slice(start, start + 16) for start in starts))
+            found.update(part.double().cpu().numpy().tobytes())
         return found.hexdigest()[:16]
 
 
@@ -77,31 +93,33 @@ def weights_digest(model: nn.Module) -> str:
     return found.hexdigest()[:16]
 
 
-def target(out: Any, shape: tuple[int, ...], dtype: torch.dtype, record: Path | None) -> Any:
+def target(out: Any, shape: tuple[int, ...], dtype: torch.dtype, goes_on: bool) -> Any:
     """The array that the output goes to.
 
     Args:
         out: None: a new one in memory; a path: a .npy file; or an array that takes slices.
         shape: [C, *space].
         dtype: of the model.
-        record: of a run that is to go on; its file then holds a part of the output already.
+        goes_on: whether there is a record of a run that it may hold a part of.
     Raises: UserError: a file without a record of what it holds, or an array of another shape.
     """
     kind = np.dtype({torch.float64: "f8", torch.float16: "f2"}.get(dtype, "f4"))
     if out is None:
         return np.zeros(shape, kind)
     if isinstance(out, str | Path):
-        path, goes_on = Path(out), record is not None and record.exists()
+        path = Path(out)
         if path.exists() and not goes_on:
             raise UserError(f"out={path}: is there already, without a record of its tiles; allowed: another path")
-        mode = "r+" if goes_on and path.exists() else "w+"
         try:
-            made = np.lib.format.open_memmap(path, mode, *(() if mode == "r+" else (kind, shape)))
+            if not path.exists():
+                draft = path.with_name(f"{path.name}.partial")
+                np.lib.format.open_memmap(draft, "w+", kind, shape)
+                draft.replace(path)
+            out = np.lib.format.open_memmap(path, "r+")
         except (OSError, ValueError) as error:
             raise UserError(f"out={path}: {reason(error)}") from error
-        out = made
-    if tuple(out.shape) != shape:
-        raise UserError(f"out: shape {list(out.shape)}; allowed: {list(shape)}")
+    if tuple(getattr(out, "shape", ())) != shape:
+        raise UserError(f"out: shape {list(getattr(out, 'shape', ()))}; allowed: {list(shape)}")
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
 from queue import Queue
@@ -11,26 +11,26 @@ from typing import Any
 
 import torch
 
+from equivariance.errors import UserError, reason
 from equivariance.tiles.output import Selected
 
 
 def spread(
-    network: Selected, devices: list[Any], batches: Iterable[tuple[Any, ...]], task: Callable[..., Any]
+    network: Selected, devices: list[torch.device], batches: Iterable[tuple[Any, ...]], task: Callable[..., Any]
 ) -> Iterator[Any]:
     """Results of a task for each batch.
 
     Args:
         network: its model is copied to each device but its own.
-        devices: where.
+        devices: where, one or more.
         batches: arguments of the task; read as it goes, one batch ahead.
         task: given a network, its device and a batch.
     Raises: what the task raises, for the first batch for which it does.
     """
     free: Queue[tuple[Selected, torch.device]] = Queue()
     home = next((p.device for p in network.parameters()), torch.device("cpu"))
-    for device in map(torch.device, devices):
-        here = network if device == home else Selected(deepcopy(network.model).to(device), network.output)
-        free.put((here, device))
+    for device in devices:
+        free.put((network if device == home else _copied(network, device), device))
 
     def run(*batch: Any) -> Any:
         taken = free.get()
@@ -51,3 +51,22 @@ def spread(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def devices(named: Sequence[str | torch.device]) -> list[torch.device]:
+    """Devices by name.
+
+    Raises: UserError: torch knows none of a name.
+    """
+    try:
+        return [torch.device(device) for device in named]
+    except (RuntimeError, TypeError) as error:
+        raise UserError(f"devices={named}: {reason(error)}") from None
+
+
+def _copied(network: Selected, device: torch.device) -> Selected:
+    """Raises UserError where the device is not to be had."""
+    try:
+        return Selected(deepcopy(network.model).to(device), network.output)
+    except (AssertionError, RuntimeError) as error:
+        raise UserError(f"devices: {device}: {reason(error)}") from error

@@ -86,7 +86,7 @@ def halo(model: nn.Module, channels: int = 3, dims: int = 2, output: str | None 
         channels: of the images.
         dims: axes of space, 1 to 3.
         output: keys or numbers on the way to the map where the model returns dicts or tuples, between dots: `out`.
-    Raises: UserError: the model fails on images, or no output is named where there are several.
+    Raises: UserError: the model is none or fails on images, or no output is named where there are several.
     Source: Majurski & Bajcsy 2021 (jres.126.009) derive it for U-Net; this is the general case, by the recursion of
         `equivariance.reach`.
 
@@ -96,6 +96,8 @@ def halo(model: nn.Module, channels: int = 3, dims: int = 2, output: str | None 
     (True, (2, 2), (2, 2), (2, 2))
     """
     network = Selected(model, output)
+    if channels < 1 or not 1 <= dims <= 3:
+        raise UserError(f"channels={channels}, dims={dims}: allowed: channels from 1, 1 to 3 axes of space")
     try:
         found = _large(network, channels, dims)
     except Unfollowed as unfollowed:
@@ -104,10 +106,11 @@ def halo(model: nn.Module, channels: int = 3, dims: int = 2, output: str | None 
     larger = trace(network, tuple(n + g for n, g in zip(found.sides, grid, strict=True)), channels)
     changed = first_change(found, larger)
     geometry = [Axis.of(s, side) for s, side in zip(found.sights, found.sides, strict=True)]
-    before, after = tuple(a.before for a in geometry), tuple(a.after for a in geometry)
+    needs = needed(found)
+    before, after = tuple(n[0] for n in needs), tuple(n[1] for n in needs)
     unsettled = [*found.reasons]
     if changed and not unsettled:
-        unsettled.append(Reason(changed, "where it samples depends on the size of the image"))
+        unsettled.append(Reason(changed, "what it does depends on the size of the image"))
     statistics = [s.reason for s in found.statistics]
     smallest = _smallest(network, channels, grid, before, after)
     return Halo(
@@ -171,13 +174,25 @@ class Axis:
         return Axis(self.stride, self.lead, self.growth, max(0, head), max(0, tail))
 
 
+def needed(run: Trace) -> tuple[tuple[int, int], ...]:
+    """Pixels before and after what is kept of a tile, an axis: of the output, and of maps of which statistics are."""
+    found = []
+    for axis, side in enumerate(run.sides):
+        maps = (run.sights, *(s.sights for s in run.statistics))
+        each = [Axis.of(sights[axis], side) for sights in maps]
+        found.append((max(a.before for a in each), max(a.after for a in each)))
+    return tuple(found)
+
+
 def first_change(one: Trace, other: Trace) -> str | None:
-    """The first call whose units see other pixels, or other numbers of them, in two images; None: all see the same."""
+    """The first call that does otherwise in one image than in another: sees other pixels, or is given other numbers."""
     for a, b in zip_longest(one.course, other.course):
-        if a is None or b is None or a[0] != b[0]:
-            return str((a or b)[0])
-        if any((s.stride, s.first, s.last) != (t.stride, t.first, t.last) for s, t in zip(a[1], b[1], strict=False)):
-            return str(a[0])
+        if a is None or b is None or (a.call, a.numbers) != (b.call, b.numbers):
+            return str((a or b).call)
+        if any(
+            (s.stride, s.first, s.last) != (t.stride, t.first, t.last) for s, t in zip(a.sights, b.sights, strict=False)
+        ):
+            return str(a.call)
     return None
 
 

@@ -19,10 +19,15 @@ class Selected:
     Args:
         model: maps images [N, C, *space] to a map, or to dicts and tuples that hold it.
         output: keys, names or numbers on the way to it, between dots; None: the model returns the map itself.
+    Raises: UserError: it is no nn.Module.
     """
 
     model: nn.Module
     output: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, nn.Module):
+            raise UserError(f"model: a {type(self.model).__name__}; allowed: an nn.Module")
 
     def parameters(self) -> Iterator[Parameter]:
         """The model's."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from numbers import Integral
+from typing import Any
 
 from equivariance.errors import UserError
 from equivariance.reach import Sight
-from equivariance.tiles.halo import Axis, Halo, first_change
+from equivariance.tiles.halo import Axis, Halo, first_change, needed
 from equivariance.tiles.output import Selected
 from equivariance.tiles.trace import Trace, Unfollowed, trace
 
@@ -116,53 +119,69 @@ def plan(
         whole image.
     """
     lengths = tuple(min(n, side) for n, side in zip(tile, sides, strict=True))
-    whole, inner = _traced(network, sides, channels), _traced(network, lengths, channels)
+    inner = _traced(network, lengths, channels)
     grid = inner.grid()
+    whole = _traced(network, sides, channels, f"; allowed: {_multiples(grid)}")
     for n, side, step in zip(lengths, sides, grid, strict=True):
         if n < side and n % step:
             raise UserError(f"tile={n}: off the grid; allowed: multiples of {step}")
-    rests = tuple(side - _last_start(n, side, g) for n, side, g in zip(lengths, sides, grid, strict=True))
-    outer = inner if rests == lengths else _traced(network, rests, channels)
+    outer = _last(network, channels, sides, inner, grid)
     _check(whole, inner, outer, grid)
+    if dropped is None and inner.statistics:
+        dropped = needed(inner)  # what is kept of tiles then covers these maps too
     spans = []
     for axis, side in enumerate(sides):
         run = Axis.of(inner.sights[axis], lengths[axis])
         run = run if dropped is None else run.with_halo(*dropped[axis])
         sizes = inner.sights[axis].size, whole.sights[axis].size
-        spans.append(_spans(run, lengths[axis], side, grid[axis], *sizes))
+        spans.append(_spans(run, lengths[axis], side, grid[axis], *sizes, side - outer.sides[axis]))
     runs = {(axis, t.sides[axis]): t for t in (outer, inner) for axis in range(len(sides))}
     return Plan(whole, tuple(spans), runs)
 
 
-def _traced(network: Selected, sides: tuple[int, ...], channels: int) -> Trace:
+def _traced(network: Selected, sides: tuple[int, ...], channels: int, allowed: str = "") -> Trace:
     try:
         return trace(network, sides, channels)
     except Unfollowed as unfollowed:
-        raise UserError(f"an image of {list(sides)} pixels: {unfollowed.reasons[-1]}") from None
+        raise UserError(f"an image of {list(sides)} pixels: {unfollowed.reasons[-1]}{allowed}") from None
 
 
-def _last_start(length: int, side: int, grid: int) -> int:
-    """Where the last tile starts."""
-    return max(0, -(-(side - length) // grid) * grid)
+def _multiples(grid: tuple[int, ...]) -> str:
+    return f"images whose sides are multiples of {list(grid)}, padded so before"
+
+
+def _last(network: Selected, channels: int, sides: tuple[int, ...], inner: Trace, grid: tuple[int, ...]) -> Trace:
+    """The trace of the last tile: shorter than the others if need be, or longer where a shorter one is too small."""
+    over = [(side - n) % g for n, side, g in zip(inner.sides, sides, grid, strict=True)]
+    if not any(over):
+        return inner
+    longer = tuple(min(n + r, side) for n, r, side in zip(inner.sides, over, sides, strict=True))
+    try:
+        shorter = tuple(n + (r - g if r else 0) for n, r, g in zip(inner.sides, over, grid, strict=True))
+        found = trace(network, shorter, channels)
+    except UserError:
+        return _traced(network, longer, channels)
+    wrong = any(o.head > i.head for o, i in zip(found.sights, inner.sights, strict=True))
+    return _traced(network, longer, channels) if wrong else found
 
 
 def _check(whole: Trace, inner: Trace, outer: Trace, grid: tuple[int, ...]) -> None:
     """Raises UserError where a call does otherwise in the whole image than in a tile."""
     changed = first_change(whole, inner) or first_change(whole, outer)
     if changed is None:
-        for (call, all_of_it), (_, part) in zip(whole.course, outer.course, strict=True):
-            starts = (a - b for a, b in zip(whole.sides, outer.sides, strict=True))
-            for s, t, start in zip(all_of_it, part, starts, strict=True):
+        starts = [a - b for a, b in zip(whole.sides, outer.sides, strict=True)]
+        for step, part in zip(whole.course, outer.course, strict=True):
+            for s, t, start in zip(step.sights, part.sights, starts, strict=False):
                 if s.stride and s.size != t.size + Fraction(start) / Fraction(s.stride):
-                    changed = changed or call
+                    changed = changed or step.call
     if changed:
         raise UserError(
             f"{changed} does otherwise in an image of {list(whole.sides)} pixels than in a tile;"
-            f" allowed: images whose sides are multiples of {list(grid)}, padded so before"
+            f" allowed: {_multiples(grid)}"
         )
 
 
-def _spans(run: Axis, length: int, side: int, grid: int, size: int, units: int) -> Tile:
+def _spans(run: Axis, length: int, side: int, grid: int, size: int, units: int, final: int) -> Tile:
     """The tiles along an axis, each as far from the last as what is kept allows.
 
     Args:
@@ -172,6 +191,7 @@ def _spans(run: Axis, length: int, side: int, grid: int, size: int, units: int) 
         grid: pixels; tiles start at multiples.
         size: units of a tile's output.
         units: of the whole output.
+        final: pixel at which the last tile starts.
     Raises: UserError: tiles of which too little is kept to go on.
     """
     if length >= side:
@@ -183,23 +203,33 @@ def _spans(run: Axis, length: int, side: int, grid: int, size: int, units: int) 
         if start <= at.start:
             needs = -(-run.before // grid) * grid + grid + -(-run.after // grid) * grid
             raise UserError(f"tile={length}: nothing is left of it without its halo; allowed: from {needs}")
-        if start + length >= side:
-            start = _last_start(length, side, grid)
-            found.append(Span(start, side, at.last, units, int(start / run.stride), at))
+        if start >= final:
+            found.append(Span(final, side, at.last, units, int(final / run.stride), at))
         else:
             origin = int(start / run.stride)
             found.append(Span(start, start + length, at.last, origin + size - run.tail, origin, at))
     return tuple(found)
 
 
-def dropped(halo: int | tuple[int, ...] | Halo, dims: int) -> Dropped:
+def dropped(halo: int | Sequence[int] | Halo, dims: int) -> Dropped:
     """A halo as pixels before and after, an axis.
 
     Raises: UserError: it is negative, or of another number of axes.
     """
     if isinstance(halo, Halo):
+        if len(halo.before) != dims:
+            raise UserError(f"halo: of {len(halo.before)} axes; allowed: of {dims}, as the image has")
         return tuple(zip(halo.before, halo.after, strict=True))
-    each = halo if isinstance(halo, tuple) else (halo,) * dims
-    if len(each) != dims or min(each) < 0:
-        raise UserError(f"halo={halo}: allowed: pixels from 0, one number or {dims}")
-    return tuple((pixels, pixels) for pixels in each)
+    return tuple((each, each) for each in pixels("halo", halo, dims, 0))
+
+
+def pixels(name: str, given: Any, dims: int, least: int) -> tuple[int, ...]:
+    """Pixels an axis, of one number or one an axis.
+
+    Raises: UserError: others than whole numbers from the least on, or not as many as axes.
+    """
+    each = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else (given,) * dims
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in each)
+    if len(each) != dims or not whole or min(each) < least:
+        raise UserError(f"{name}={given}: allowed: pixels from {least}, one number or {dims}")
+    return tuple(int(n) for n in each)

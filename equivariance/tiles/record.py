@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from equivariance.errors import UserError
+from equivariance.errors import UserError, reason
 from equivariance.tiles.statistics import Moments
 
 
@@ -19,7 +19,10 @@ class Record:
     Args:
         path: the file; None: nothing is kept.
         identity: what the run is; a record of another one is refused.
-    Raises: UserError: the record is of another run.
+
+    Attributes:
+        goes_on: whether there was a record before.
+    Raises: UserError: the record is of another run, or cannot be written.
     """
 
     def __init__(self, path: Path | None, identity: dict[str, Any]) -> None:
@@ -32,13 +35,23 @@ class Record:
             raise UserError(
                 f"{path}: the record of another run, which differs in {', '.join(differs)}; remove it first"
             )
+        self.goes_on = bool(lines)
         for line in lines[1:]:
             self._take(line)
         if path is not None:  # also without what a kill left of a last line
             text = "".join(f"{json.dumps(line)}\n" for line in [identity, *lines[1:]])
             draft = path.with_name(f"{path.name}.partial")
-            draft.write_text(text)
-            draft.replace(path)
+            try:
+                draft.write_text(text)
+                draft.replace(path)
+            except OSError as error:
+                raise UserError(f"{path}: {reason(error)}") from error
+
+    def forget_tiles(self) -> None:
+        """Takes no tile for finished: what was kept of them is gone."""
+        if self.done:
+            self.done.clear()
+            self._write([{"forgotten": True}])
 
     def statistic(self, number: int, batches: int, moments: Moments) -> None:
         """Notes a statistic, or what is gathered of it after so many batches."""
@@ -55,6 +68,8 @@ class Record:
     def _take(self, line: dict[str, Any]) -> None:
         if "tile" in line:
             self.done.add(line["tile"])
+        elif "forgotten" in line:
+            self.done.clear()
         else:
             mean, squares = (torch.tensor(line[key], dtype=torch.float64) for key in ("mean", "squares"))
             self.moments[line["statistic"]] = line["batches"], Moments(line["count"], mean, squares)

@@ -12,11 +12,12 @@ from torch import nn
 from equivariance.errors import UserError
 from equivariance.tiles.arrays import Prepare, Source, beside, target, weights_digest
 from equivariance.tiles.choose import choose
+from equivariance.tiles.devices import devices as list_of
 from equivariance.tiles.halo import Halo
 from equivariance.tiles.halo import halo as halo_of
 from equivariance.tiles.output import Selected
 from equivariance.tiles.passes import Run
-from equivariance.tiles.plan import Dropped, dropped, plan
+from equivariance.tiles.plan import Dropped, dropped, pixels, plan
 from equivariance.tiles.record import Record
 
 MEMORY = 2**30  # bytes
@@ -25,8 +26,8 @@ MEMORY = 2**30  # bytes
 def tiled(
     model: nn.Module,
     image: Any,
-    tile: int | tuple[int, ...] | None = None,
-    halo: int | tuple[int, ...] | Halo | None = None,
+    tile: int | Sequence[int] | None = None,
+    halo: int | Sequence[int] | Halo | None = None,
     *,
     output: str | None = None,
     out: Any = None,
@@ -63,10 +64,13 @@ def tiled(
     >>> bool(abs(tiled(net, image, tile=16) - net(image[None])[0].detach().numpy()).max() < 1e-6)
     True
     """
-    source = Source(image, prepare, next((p for p in model.parameters() if p.is_floating_point()), None))
-    network, drops = Selected(model, output), None if halo is None else dropped(halo, len(source.sides))
+    network = Selected(model, output)
+    source = Source(image, prepare, next((p for p in network.parameters() if p.is_floating_point()), None))
+    drops = None if halo is None else dropped(halo, len(source.sides))
+    if not isinstance(batch, int) or batch < 1:
+        raise UserError(f"batch={batch}: allowed: tiles from 1")
     sides = _sides(network, source, tile, drops is None, memory, batch)
-    run, result = _begun(network, source, sides, drops, batch, list(devices or [source.device]), out, record)
+    run, result = _begun(network, source, sides, drops, batch, list_of(devices or [source.device]), out, record)
     if drops is None:
         run.gather()
     run.write(result, known=drops is None)
@@ -86,14 +90,18 @@ def _begun(
     """A run and its output, with what is finished of them."""
     tiles = plan(network, source.channels, source.sides, sides, drops)
     path = Path(record) if record is not None else beside(out)
-    result = target(out, tiles.shape, source.dtype, path)
-    identity = {"image": source.digest(), "weights": weights_digest(network.model), "output": network.output}
-    choices = {"shape": list(tiles.shape), "tile": list(sides), "halo": str(drops), "batch": batch}
-    return Run(network, source, tiles, Record(path, identity | choices), batch, devices), result
+    identity = {"image": source.digest(), "weights": weights_digest(network.model), "network": tiles.whole.digest()}
+    choices = {"output": network.output, "tile": list(sides), "halo": str(drops), "batch": batch}
+    kept = Record(path, identity | choices)
+    file = Path(out) if isinstance(out, str | Path) else None
+    if out is None or (file is not None and not file.exists()):
+        kept.forget_tiles()
+    result = target(out, tiles.shape, source.dtype, kept.goes_on)
+    return Run(network, source, tiles, kept, batch, devices), result
 
 
 def _sides(
-    network: Selected, source: Source, tile: int | tuple[int, ...] | None, exact: bool, memory: int, batch: int
+    network: Selected, source: Source, tile: int | Sequence[int] | None, exact: bool, memory: int, batch: int
 ) -> tuple[int, ...]:
     """The sides of a tile.
 
@@ -102,12 +110,10 @@ def _sides(
     dims = len(source.sides)
     found = halo_of(network.model, source.channels, dims, network.output) if exact else None
     if found is not None and not found.exact and not found.two_passes:
-        raise UserError(f"no halo is exact; {found.reasons[-1]}")
+        shape = [source.channels, *source.sides]
+        raise UserError(f"no halo is exact for images [C, *space], as of {shape}; {found.reasons[-1]}")
     if tile is None and found is None:
         raise UserError("tile=None: allowed with the exact halo; with another: pixels a side, halo included")
     if tile is None and found is not None:
         return choose(network, found, source.channels, source.sides, memory, batch)
-    sides = tile if isinstance(tile, tuple) else (tile or 0,) * dims
-    if len(sides) != dims or min(sides) < 1:
-        raise UserError(f"tile={tile}: allowed: pixels from 1, one number or {dims}")
-    return sides
+    return pixels("tile", tile, dims, 1)

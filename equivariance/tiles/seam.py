@@ -16,7 +16,7 @@ from equivariance.errors import UserError
 from equivariance.tiles.arrays import Prepare, Source
 from equivariance.tiles.halo import halo as halo_of
 from equivariance.tiles.output import Selected
-from equivariance.tiles.plan import Plan, dropped, plan
+from equivariance.tiles.plan import Plan, dropped, pixels, plan
 from equivariance.tiles.running import tiled
 
 
@@ -71,8 +71,8 @@ class Seam:
 def seam(
     model: nn.Module,
     image: Any,
-    tile: int | tuple[int, ...],
-    halo: int | tuple[int, ...] | None = None,
+    tile: int | Sequence[int],
+    halo: int | Sequence[int] | None = None,
     *,
     output: str | None = None,
     prepare: Prepare | None = None,
@@ -98,13 +98,14 @@ def seam(
     >>> seam(net, image, 20, halo=2).all.largest > 1e-4, seam(net, image, 20, halo=4).all.largest < 1e-6
     (True, True)
     """
-    source = Source(image, prepare, next((p for p in model.parameters() if p.is_floating_point()), None))
-    network, dims = Selected(model, output), len(source.sides)
+    network = Selected(model, output)
+    source = Source(image, prepare, next((p for p in network.parameters() if p.is_floating_point()), None))
+    dims = len(source.sides)
     found = halo_of(model, source.channels, dims, output)
     if not found.before:
         raise UserError(f"no halo is known; {found.reasons[-1]}")
     drops = dropped(found if halo is None else halo, dims)
-    sides = tile if isinstance(tile, tuple) else (tile,) * dims
+    sides = pixels("tile", tile, dims, 1)
     parts = plan(network, source.channels, source.sides, sides, drops)
     with torch.no_grad():
         whole = _whole(network, source)
@@ -127,7 +128,7 @@ def seam(
 def seams(
     model: nn.Module,
     image: Any,
-    tile: int | tuple[int, ...],
+    tile: int | Sequence[int],
     halos: Sequence[int],
     *,
     output: str | None = None,

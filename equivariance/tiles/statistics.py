@@ -9,9 +9,9 @@ from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from equivariance.tiles.trace import NORMS, Key, bound
+from equivariance.tiles.watching import Watching
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Reached(BaseException):
         self.map = map
 
 
-class Known(TorchFunctionMode):
+class Known(Watching):
     """Gives calls that take statistics of an image those of the whole image.
 
     Args:
@@ -70,9 +70,8 @@ class Known(TorchFunctionMode):
         super().__init__()
         self.keys, self.moments, self.count = list(keys), moments, Counter[Any]()
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def see(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """The call, or what it would be in the whole image."""
-        kwargs = kwargs or {}
         self.count[func] += 1
         key = (func, self.count[func])
         if key not in self.keys:

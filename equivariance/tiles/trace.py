@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import lcm
 from typing import Any
@@ -12,16 +14,19 @@ from weakref import finalize
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch.nn import Parameter
 
 from equivariance.errors import UserError, reason
-from equivariance.ops import Layout, calling_module
+from equivariance.ops import Layout, Map, calling_module
 from equivariance.ops.call import maps_among, op_name
+from equivariance.ops.pixels import is_pointwise
 from equivariance.reach import Reach, Sight, Summary, Unseen, reach
 from equivariance.tiles.output import Selected
+from equivariance.tiles.watching import Watching
 
 Key = tuple[Any, int]  # a function and which of its calls
 NORMS = (F.group_norm, F.instance_norm)
+FEW = 4096  # numbers of a tensor that are looked at
 MEANS = ("mean", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
 
 
@@ -58,6 +63,21 @@ class Statistic:
     summable: bool
 
 
+@dataclass(frozen=True)
+class Step:
+    """What a call did.
+
+    Args:
+        call: its function and module, in words.
+        sights: what the units of its result see, one an axis; none of what was made of a statistic alone.
+        numbers: that a pointwise call was given beside maps and parameters.
+    """
+
+    call: str
+    sights: tuple[Sight, ...]
+    numbers: tuple[Any, ...] = ()
+
+
 @dataclass
 class Trace:
     """A run of a network on an image without values.
@@ -66,7 +86,7 @@ class Trace:
         sides: of the image, in pixels.
         statistics: calls that depend on the whole image, in order; the network is traced as if they were known.
         reasons: layers that keep tiles from being exact in other ways.
-        course: of each call that gives a map, the call in words and what its units see along each axis.
+        course: each call that gives a map, or something made of statistics.
         memory: bytes of all maps that are alive at once, at most, for one image; what kernels need besides not counted.
         sights: what the units of the output see, one an axis.
         channels: of the output.
@@ -75,7 +95,7 @@ class Trace:
     sides: tuple[int, ...]
     statistics: list[Statistic] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
-    course: list[tuple[str, tuple[Sight, ...]]] = field(default_factory=list)
+    course: list[Step] = field(default_factory=list)
     memory: int = 0
     sights: tuple[Sight, ...] = ()
     channels: int = 0
@@ -84,6 +104,10 @@ class Trace:
         """Pixels along each axis after which all that the network computes repeats."""
         every = [self.sights, *(s.sights for s in self.statistics)]
         return tuple(lcm(*(sight.period for sight in axis)) for axis in zip(*every, strict=True))
+
+    def digest(self) -> str:
+        """Of all that was noted of the calls: what the network is, but for its weights."""
+        return hashlib.sha256(repr((self.sides, self.course)).encode()).hexdigest()[:16]
 
 
 class Unfollowed(Unseen):
@@ -131,7 +155,7 @@ def trace(network: Selected, sides: tuple[int, ...], channels: int) -> Trace:
     return found
 
 
-class _Watch(TorchFunctionMode):
+class _Watch(Watching):
     """Notes what calls see, which take statistics, and what is alive."""
 
     def __init__(self, trace: Trace) -> None:
@@ -139,34 +163,38 @@ class _Watch(TorchFunctionMode):
         self.trace, self.count = trace, Counter[Any]()
         self._alive: dict[int, int] = {}
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+    def see(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """The call, looked at."""
         self.count[func] += 1
-        maps = [m for m in maps_among((*args, *kwargs.values())) if isinstance(m, Reach)]
-        if not maps:
+        given = (*args, *kwargs.values())
+        maps = [m for m in maps_among(given) if isinstance(m, Reach)]
+        if not maps and not _summaries(given):
             return func(*args, **kwargs)
         for each in maps:
             self._count(each)
-        if func in NORMS and _of_the_image(func, args, kwargs):
+        if maps and func in NORMS and _of_the_image(func, args, kwargs):
             self._note(func, maps[0], "its statistics are those of the whole image", True)
             found: Any = maps[0].clone()
         else:
             found = func(*args, **kwargs)
-        self._look(func, args, kwargs, maps, found)
+        numbers = tuple(map(_number, given)) if is_pointwise(func) else ()
+        for part in found if isinstance(found, tuple) else (found,):
+            self._count(part)
+            if isinstance(part, Reach | Summary) and not _at_the_end(func, maps, part):
+                sights = part.sights if isinstance(part, Reach) else ()
+                self.trace.course.append(Step(f"{op_name(func)} in {calling_module()}", sights, numbers))
+                self._look(func, maps, _summaries(given), part)
+        self._forbidden(func, args, kwargs)
         return found
 
-    def _look(self, func: Any, args: Any, kwargs: Any, maps: list[Reach], found: Any) -> None:
-        parts = found if isinstance(found, tuple) else (found,)
-        given = _summaries((*args, *kwargs.values()))
-        for part in parts:
-            self._count(part)
-            if isinstance(part, Reach):
-                self.trace.course.append((f"{op_name(func)} in {calling_module()}", part.sights))
-            gained = isinstance(part, Reach) and not given and part.pools - frozenset().union(*(m.pools for m in maps))
-            if (isinstance(part, Summary) and not given) or gained:
-                plain = maps[0].form.is_plain and isinstance(part, Summary) and part.numel() == maps[0].form.channels[0]
-                known = op_name(func) in MEANS and plain
-                self._note(func, maps[0], "it sees all of the image at once", known)
+    def _look(self, func: Any, maps: list[Reach], given: list[Tensor], part: Reach | Summary) -> None:
+        """Notes a statistic that comes in here."""
+        alone = isinstance(part, Summary)
+        if maps and not given and (alone or part.pools - frozenset().union(*(m.pools for m in maps))):
+            plain = maps[0].form.is_plain and alone and part.numel() == maps[0].form.channels[0]
+            self._note(func, maps[0], "it sees all of the image at once", op_name(func) in MEANS and plain)
+
+    def _forbidden(self, func: Any, args: Any, kwargs: dict[str, Any]) -> None:
         if func is F.batch_norm and bound(func, args, kwargs)["training"]:
             self._forbid(
                 "batch norm in train mode: its statistics are those of the batch of tiles; allowed: model.eval()"
@@ -194,6 +222,15 @@ class _Watch(TorchFunctionMode):
             self.trace.memory = max(self.trace.memory, sum(self._alive.values()))
 
 
+def _at_the_end(func: Any, maps: list[Reach], part: Reach | Summary) -> bool:
+    """Whether it pads or crops the ends of axes alone, which networks do as the image's size wants it."""
+    if op_name(func) not in ("pad", "__getitem__", "narrow") or not maps or not isinstance(part, Reach):
+        return False
+    pairs = zip(maps[0].sights, part.sights, strict=True)
+    same = all((a.stride, a.first, a.last) == (b.stride, b.first, b.last) for a, b in pairs)
+    return same and maps[0].form == part.form
+
+
 def _of_the_image(func: Any, args: Any, kwargs: Any) -> bool:
     """Whether a norm's statistics are those of its image, not running ones."""
     given = bound(func, args, kwargs)
@@ -207,5 +244,19 @@ def bound(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     return dict(given.arguments)
 
 
-def _summaries(values: Any) -> list[Tensor]:
-    return [v for v in values if isinstance(v, Summary)]
+def _summaries(values: Iterable[Any]) -> list[Tensor]:
+    """The summaries among arguments, also those in lists."""
+    found: list[Tensor] = []
+    for value in values:
+        if isinstance(value, tuple | list):
+            found += _summaries(value)
+        elif isinstance(value, Summary):
+            found.append(value)
+    return found
+
+
+def _number(value: Any) -> Any:
+    """What it adds to a call's numbers: itself, or a tensor's own where they are few."""
+    if isinstance(value, Tensor) and not isinstance(value, Map | Summary | Parameter) and value.numel() <= FEW:
+        return tuple(value.detach().flatten().tolist()) if value.device.type != "meta" else None
+    return value if isinstance(value, int | float) else None

@@ -78,6 +78,7 @@ CASES = {
     "strided": [("conv", {"stride": 2}), ("up", {"kernel": 4, "padding": 1}), ("crop", {"start": 1, "stop": 1})],
     "super-resolution": [("conv", {}), ("resize", {"scale": 3}), ("conv", {"kernel": 2, "before": 0})],
     "cubic": [("pool", {}), ("resize", {"scale": 1.5, "mode": "cubic"}), ("conv", {})],
+    "cubic twice": [("resize", {"scale": 3, "mode": "cubic"}), ("resize", {"scale": 3, "mode": "cubic"})],
     "valid": [("conv", {"before": 0, "after": 0}), ("conv", {"before": 0, "after": 0})],
 }
 

@@ -92,41 +92,13 @@ def test_three_dimensions_several_devices_and_a_tile_that_fits_the_memory():
         assert np.abs(tiled(net, image, output="maps.1", **choice) - wanted).max() < 1e-12
 
 
-class Counted:
-    """An array that takes slices, counts reads, and fails after some."""
-
-    def __init__(self, array, limit=10**9):
-        self.array, self.shape, self.dtype = array, array.shape, array.dtype
-        self.reads, self.limit = 0, limit
-
-    def __getitem__(self, key):
-        self.reads += 1
-        if self.reads > self.limit:
-            raise KeyboardInterrupt
-        return self.array[key]
-
-
-@pytest.mark.parametrize("limit", [5, 10, 14, 17])
-def test_a_killed_run_goes_on_where_it_stopped(limit, tmp_path, monkeypatch):
-    monkeypatch.setattr("equivariance.tiles.passes.EVERY", 0.0)
-    net, image = nn.Sequential(UNet(2, NORMS["group"]).first, NORMS["instance"]()).double(), picture(C, 40, 9)
-    path, call = tmp_path / "out.npy", {"tile": 10}
-    with pytest.raises(KeyboardInterrupt):
-        tiled(net, Counted(image, limit), out=path, **call)
-    rest = Counted(image)
-    found = tiled(net, rest, out=path, **call)
-    full = Counted(image)
-    assert np.array_equal(tiled(net, full, **call), found)
-    assert np.abs(found - whole(net, image)).max() < 1e-12
-    assert rest.reads < full.reads
-    with pytest.raises(UserError, match="another run, which differs in tile"):
-        tiled(net, image, out=path, tile=12)
-
-
 def test_images_as_they_are_stored():
     net = nn.Conv2d(1, 2, 3, padding=1)
     image = np.random.default_rng(0).integers(0, 255, (21, 20), dtype=np.uint8)
     prepare = lambda part: part[None] / 255 if part.dim() == 2 else part / 255  # noqa: E731
+    for kind in (">f4", ">u2"):  # as TIFF files have them
+        stored = image[None].astype(kind)
+        assert np.allclose(tiled(net, stored, 8, prepare=prepare), tiled(net, image[None], 8, prepare=prepare))
     with pytest.raises(UserError, match="uint8, the model takes float32; allowed: prepare"):
         tiled(net, image[None], 8)
     wanted = whole(net, image[None].astype(np.float32) / 255)
@@ -149,7 +121,26 @@ UP = nn.Sequential(nn.Conv2d(C, C, 3, 2, 1), nn.Conv2d(C, C, 3, 2, 1), nn.Upsamp
         (UP, picture(C, 64, 64), {"tile": 33}, "tile=33: off the grid; allowed: multiples of 4"),
         (UP, picture(C, 64, 64), {"tile": 4}, "tile=4: nothing is left of it without its halo; allowed: from 8"),
         (UP, picture(C, 64, 64), {"tile": (8, 8, 8)}, "allowed: pixels from 1, one number or 2"),
+        (UP, picture(C, 64, 64), {"tile": 16.0}, "tile=16.0: allowed: pixels from 1, one number or 2"),
         (UP, picture(C, 64, 64), {"tile": 16, "halo": -1}, "halo=-1: allowed"),
+        (
+            UP,
+            picture(C, 64, 64),
+            {"tile": 16, "halo": halo(nn.Conv1d(C, C, 1), C, 1)},
+            "halo: of 1 axes; allowed: of 2",
+        ),
+        (UP, picture(C, 64, 64), {"tile": 16, "batch": 0}, "batch=0: allowed: tiles from 1"),
+        (UP, picture(C, 64, 64), {"tile": 16, "devices": ["gpu0"]}, r"devices=\['gpu0'\]: Invalid device"),
+        (
+            UP,
+            picture(C, 64, 64),
+            {"tile": 16, "prepare": lambda part: part[:, 1:]},
+            "allowed: a tensor of the same sides",
+        ),
+        (UP, picture(C, 64, 64), {"tile": 16, "prepare": lambda part: part / None}, "prepare fails on a part"),
+        (UP, picture(1, C, 64, 64), {"tile": 16}, r"for images \[C, \*space\], as of \[1, 3, 64, 64\]"),
+        (UP, picture(C, 64, 64) * 1j, {"tile": 16}, "complex128, the model takes float32"),
+        (len, picture(C, 64, 64), {"tile": 16}, "model: a builtin_function_or_method; allowed: an nn.Module"),
         (UP, picture(C, 64, 64), {"halo": 4}, "tile=None: allowed with the exact halo"),
         (UP, picture(C, 64, 64), {"memory": 1000}, "memory=1000: the maps of the smallest tile take"),
         (UP, picture(C, 64, 64), {"tile": 32, "out": np.empty((1, 2))}, r"out: shape \[1, 2\]; allowed: \[3, 64, 64\]"),
@@ -158,13 +149,20 @@ UP = nn.Sequential(nn.Conv2d(C, C, 3, 2, 1), nn.Conv2d(C, C, 3, 2, 1), nn.Upsamp
         (nn.Sequential(UP, Attention()), picture(C, 64, 64), {"tile": 32}, r"1 \(Attention\)"),
         (UNet(2, nn.Identity), picture(C, 64, 64), {"tile": 32}, "type dict, with maps; allowed: output=maps"),
         (UNet(2, nn.Identity), picture(C, 63, 64), {"tile": 32, "output": "maps.1"}, "branches of the network do not"),
-        (nn.Upsample(size=64), picture(C, 90, 90), {"tile": 30}, "where it samples depends on the size"),
+        (nn.Upsample(size=64), picture(C, 90, 90), {"tile": 30}, "what it does depends on the size"),
     ],
 )
 def test_wrong_use_is_one_line(net, image, given, said):
     with pytest.raises(UserError, match=said) as refused:
         tiled(net, image, **given)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("side", [8, 9, 10, 11, 12])
+@pytest.mark.parametrize("layer", [nn.Conv1d(C, C, 3, 3), nn.MaxPool1d(3, ceil_mode=True), nn.AvgPool1d(3, 2, 1, True)])
+def test_a_last_tile_may_be_too_small_for_the_network(layer, side):
+    image = picture(C, side)
+    assert np.abs(tiled(layer.double(), image, 6) - whole(layer, image)).max() < 1e-12
 
 
 def test_an_image_smaller_than_a_tile_is_one_tile():
