@@ -11,7 +11,8 @@ from typing import Any
 
 from equivariance.errors import UserError
 from equivariance.reach import Sight
-from equivariance.tiles.halo import Axis, Halo, first_change, needed
+from equivariance.tiles.axis import Axis, first_change, needed
+from equivariance.tiles.halo import Halo
 from equivariance.tiles.output import Selected
 from equivariance.tiles.trace import Trace, Unfollowed, trace
 

@@ -10,7 +10,7 @@ from torch import nn
 from equivariance.errors import UserError
 from equivariance.reach import Unseen, reach
 from equivariance.tiles import halo
-from equivariance.tiles.halo import Axis
+from equivariance.tiles.axis import Axis
 from equivariance.tiles.output import Selected
 from equivariance.tiles.trace import trace
 
