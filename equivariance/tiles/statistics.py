@@ -10,7 +10,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from equivariance.tiles.trace import NORMS, Key, bound
+from equivariance.tiles.arguments import bound
+from equivariance.tiles.trace import NORMS, Key
 from equivariance.tiles.watching import Watching
 
 

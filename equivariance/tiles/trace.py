@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import lcm
 from typing import Any
@@ -14,19 +12,18 @@ from weakref import finalize
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn import Parameter
 
 from equivariance.errors import UserError, reason
-from equivariance.ops import Layout, Map, calling_module
+from equivariance.ops import Layout, calling_module
 from equivariance.ops.call import maps_among, op_name
 from equivariance.ops.pixels import is_pointwise
 from equivariance.reach import Reach, Sight, Summary, Unseen, reach
+from equivariance.tiles.arguments import at_the_end, bound, number, of_the_image, summaries
 from equivariance.tiles.output import Selected
 from equivariance.tiles.watching import Watching
 
 Key = tuple[Any, int]  # a function and which of its calls
 NORMS = (F.group_norm, F.instance_norm)
-FEW = 4096  # numbers of a tensor that are looked at
 MEANS = ("mean", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
 
 
@@ -168,22 +165,22 @@ class _Watch(Watching):
         self.count[func] += 1
         given = (*args, *kwargs.values())
         maps = [m for m in maps_among(given) if isinstance(m, Reach)]
-        if not maps and not _summaries(given):
+        if not maps and not summaries(given):
             return func(*args, **kwargs)
         for each in maps:
             self._count(each)
-        if maps and func in NORMS and _of_the_image(func, args, kwargs):
+        if maps and func in NORMS and of_the_image(func, args, kwargs):
             self._note(func, maps[0], "its statistics are those of the whole image", True)
             found: Any = maps[0].clone()
         else:
             found = func(*args, **kwargs)
-        numbers = tuple(map(_number, given)) if is_pointwise(func) else ()
+        numbers = tuple(map(number, given)) if is_pointwise(func) else ()
         for part in found if isinstance(found, tuple) else (found,):
             self._count(part)
-            if isinstance(part, Reach | Summary) and not _at_the_end(func, maps, part):
+            if isinstance(part, Reach | Summary) and not at_the_end(func, maps, part):
                 sights = part.sights if isinstance(part, Reach) else ()
                 self.trace.course.append(Step(f"{op_name(func)} in {calling_module()}", sights, numbers))
-                self._look(func, maps, _summaries(given), part)
+                self._look(func, maps, summaries(given), part)
         self._forbidden(func, args, kwargs)
         return found
 
@@ -220,43 +217,3 @@ class _Watch(Watching):
             self._alive[id(tensor)] = tensor.numel() * tensor.dtype.itemsize
             finalize(tensor, self._alive.pop, id(tensor), 0)
             self.trace.memory = max(self.trace.memory, sum(self._alive.values()))
-
-
-def _at_the_end(func: Any, maps: list[Reach], part: Reach | Summary) -> bool:
-    """Whether it pads or crops the ends of axes alone, which networks do as the image's size wants it."""
-    if op_name(func) not in ("pad", "__getitem__", "narrow") or not maps or not isinstance(part, Reach):
-        return False
-    pairs = zip(maps[0].sights, part.sights, strict=True)
-    same = all((a.stride, a.first, a.last) == (b.stride, b.first, b.last) for a, b in pairs)
-    return same and maps[0].form == part.form
-
-
-def _of_the_image(func: Any, args: Any, kwargs: Any) -> bool:
-    """Whether a norm's statistics are those of its image, not running ones."""
-    given = bound(func, args, kwargs)
-    return bool(given.get("use_input_stats", True)) and given.get("running_mean") is None
-
-
-def bound(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    """A call's arguments by name, defaults included."""
-    given = inspect.signature(func).bind(*args, **kwargs)
-    given.apply_defaults()
-    return dict(given.arguments)
-
-
-def _summaries(values: Iterable[Any]) -> list[Tensor]:
-    """The summaries among arguments, also those in lists."""
-    found: list[Tensor] = []
-    for value in values:
-        if isinstance(value, tuple | list):
-            found += _summaries(value)
-        elif isinstance(value, Summary):
-            found.append(value)
-    return found
-
-
-def _number(value: Any) -> Any:
-    """What it adds to a call's numbers: itself, or a tensor's own where they are few."""
-    if isinstance(value, Tensor) and not isinstance(value, Map | Summary | Parameter) and value.numel() <= FEW:
-        return tuple(value.detach().flatten().tolist()) if value.device.type != "meta" else None
-    return value if isinstance(value, int | float) else None
