@@ -44,11 +44,13 @@ def _together(func: Function, tensors: Sequence[Tensor], dim: int, form: Layout 
     order = [next((i for i, v in enumerate((*maps, *per_image)) if v is t), t) for t in (tensors if varying else given)]
 
     def apply(*parts: Tensor) -> Tensor:
-        found = [parts[i] if isinstance(i, int) else i for i in order]
-        if varying:
-            return func(found, dim)
-        shape = parts[0].shape
-        return func([t.expand([shape[d] if d in fixed else n for d, n in enumerate(t.shape)]) for t in found], dim)
+        def placed(given: int | Tensor) -> Tensor:
+            found = parts[given] if isinstance(given, int) else given
+            if varying or (isinstance(given, int) and given < len(maps)):
+                return found
+            return found.expand([parts[0].shape[d] if d in fixed else n for d, n in enumerate(found.shape)])
+
+        return func([placed(given) for given in order], dim)
 
     plain = len(maps) == len(tensors) and form.is_plain and dim == 1
     return Pixelwise(apply, (form,), False, tuple((t, first.batch) for t in per_image), varying, plain)
