@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from equivariance.audit import audit as audit
+    from equivariance.library import Certificate as Certificate
     from equivariance.library import Halo as Halo
     from equivariance.library import LeakDistance as LeakDistance
     from equivariance.library import PositionAccuracy as PositionAccuracy
     from equivariance.library import ReceptiveField as ReceptiveField
     from equivariance.library import assert_even_padding as assert_even_padding
+    from equivariance.library import assert_exact_tiles as assert_exact_tiles
     from equivariance.library import assert_position_blind as assert_position_blind
+    from equivariance.library import certificate as certificate
     from equivariance.library import certified_border as certified_border
     from equivariance.library import halo as halo
     from equivariance.library import leak_distance as leak_distance
@@ -23,13 +26,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Certificate",
     "Halo",
     "LeakDistance",
     "PositionAccuracy",
     "ReceptiveField",
     "assert_even_padding",
+    "assert_exact_tiles",
     "assert_position_blind",
     "audit",
+    "certificate",
     "certified_border",
     "halo",
     "leak_distance",

@@ -14,7 +14,7 @@ from equivariance.config import Run, scientific
 from equivariance.edition import EDITION
 from equivariance.errors import UserError
 from equivariance.fingerprints import fingerprints
-from equivariance.origin import commit, release
+from equivariance.origin import circumstances, commit, release
 from equivariance.parallel import begin
 from equivariance.protocols import implied
 from sweeps.experiments import label
@@ -73,6 +73,7 @@ def compute(config: Run, fingerprints: dict[str, str], record: Record, report: R
             "implied": implied(config),
             "sweep": config.tracking.sweep,
             "version": release(),
+            "computed": circumstances(),
             "commit": commit(),
             "began": began,
             "ended": time.time(),

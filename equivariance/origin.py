@@ -20,6 +20,13 @@ def release() -> str | None:
         return None
 
 
+def circumstances() -> dict[str, str]:
+    """What besides the code and the device decides how sums are rounded."""
+    import torch
+
+    return {"torch": str(torch.__version__), "threads": str(torch.get_num_threads())}
+
+
 @lru_cache(1)
 def commit() -> str | None:
     """The commit of the code that runs, with a mark where the tree differs from it.

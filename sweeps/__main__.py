@@ -1,5 +1,5 @@
 """python -m sweeps: every experiment, its runs done and to do; one experiment's table and figure; report (the
-site); sync; ui.
+site); verify; sync; ui.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sweeps.tracking.store import failures
 from sweeps.tracking.sync import sync
 
 # Words in the place of an experiment's name.
-COMMANDS = ("report", "sync", "ui")
+COMMANDS = ("report", "sync", "ui", "verify")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if options.artefact is None:
         return status(options.runs)
+    if options.artefact == "verify":
+        from sweeps.verify import verify
+
+        return verify(options.runs, options.sample, options.seed)
     mirror = Mirror(options.uri)
     try:
         if options.artefact == "sync":
@@ -103,15 +107,25 @@ def _others(runs: Path) -> list[str]:
     return [p.name for p in sorted(runs.glob("*")) if p.is_dir() and not p.name.startswith(".")]
 
 
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: allowed: 1 and more")
+    return int(text)
+
+
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sweeps", description=__doc__)
-    parser.add_argument("artefact", nargs="?", help="an experiment, report, sync or ui; none: the status of all")
+    parser.add_argument(
+        "artefact", nargs="?", help="an experiment, report, verify, sync or ui; none: the status of all"
+    )
     parser.add_argument(
         "--import", dest="imports", action="append", default=[], metavar="MODULE", help="that registers experiments"
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="what is printed")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run directories")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder for tables and figures")
+    parser.add_argument("--sample", type=_positive, default=1, metavar="K", help="verify: how many runs")
+    parser.add_argument("--seed", type=int, default=0, help="verify: of their choice")
     parser.add_argument("--uri", help="MLflow server or store; default: mlflow.db in this folder")
     return parser
 

@@ -10,6 +10,7 @@ from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
 from equivariance.library.padding import even_sizes, padding
 from equivariance.library.structure import evaluating, structural
+from equivariance.tiles import halo as halo_of
 
 
 def assert_position_blind(
@@ -37,6 +38,7 @@ def assert_position_blind(
     >>> from torchvision.models import resnet18
     >>> assert_position_blind(resnet18(), border=433)
     """
+    __tracebackhide__ = True
     task = Quadrant(picture, canvas, border, (0.0,) * channels)
     network, edgeless, phaseless = structural(model)
     with evaluating(model), torch.no_grad():
@@ -75,6 +77,7 @@ def assert_even_padding(model: nn.Module, input_size: int, channels: int = 3) ->
     >>> from torchvision.models import resnet18
     >>> assert_even_padding(resnet18(), 225)
     """
+    __tracebackhide__ = True
     found = padding(model, input_size, channels)
     if not found.uneven and found.unseen:
         raise UserError(f"padding on images of {input_size} pixels: {found.unseen}")
@@ -82,6 +85,32 @@ def assert_even_padding(model: nn.Module, input_size: int, channels: int = 3) ->
         sizes = sorted({s for s in even_sizes(model, input_size, channels=channels) if s is not None})
         way_out = f"even at {' and '.join(map(str, sizes))} pixels" if sizes else "no size nearby is even"
         raise AssertionError(f"on images of {input_size} pixels, {found.uneven[0]}; {way_out}")
+
+
+def assert_exact_tiles(
+    model: nn.Module, halo: int | None = None, channels: int = 3, dims: int = 2, output: str | None = None
+) -> None:
+    """Fails where no tiles of an image can give the output that the whole image gives, or not with this halo.
+
+    Not for: networks whose output is no map.
+
+    Args:
+        model: maps images [N, channels, *space] to a map; in the mode in which it is, left as it is.
+        halo: pixels that the tiles have around what is kept, on each side; None: any.
+        channels: of the images.
+        dims: axes of space, 1 to 3.
+        output: see `equivariance.halo`.
+    Raises: AssertionError: names the first layer that forbids exact tiles, or the halo that is needed. UserError: the
+        model fails on images, or its output is no map.
+
+    >>> from torch import nn
+    >>> assert_exact_tiles(nn.Conv2d(3, 1, 5, padding=2), halo=2)
+    """
+    __tracebackhide__ = True
+    found = halo_of(model, channels, dims, output)
+    assert found.exact, f"no tiles are exact: {found.reasons[0]}"
+    needed = max(*found.before, *found.after)
+    assert halo is None or needed <= halo, f"a halo of {halo} pixels is too small: tiles need {needed} to be exact"
 
 
 def _watch(name: str, seen: dict[str, float]):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a hook
