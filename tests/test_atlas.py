@@ -1,0 +1,36 @@
+"""The atlas: theory's numbers, one row a network, a table that goes on where it stopped, a page of it."""
+
+import pytest
+
+from equivariance.atlas import page
+from equivariance.atlas.gather import plain, row
+from equivariance.atlas.table import read, written
+
+
+def test_a_row_is_what_theory_says_and_comes_back_from_the_file(tmp_path):
+    found = row("torchvision", "resnet", "resnet18")
+    assert (found.field, found.stride, found.border, found.halo) == (435, 32, 433, 224)
+    assert (found.even_below, found.even_above, found.uneven, found.forbids) == (193, 225, 5, "")
+    written({("torchvision", "resnet18"): plain(found)}, tmp_path / "atlas.csv")
+    (again,) = read(tmp_path / "atlas.csv").values()
+    assert (again["border"], again["leak_same"]) == ("433", "")
+    assert "torchvision" in (tmp_path / "atlas.csv").read_text().splitlines()[0]
+
+
+def test_what_is_no_convolutional_network_says_so_and_no_more():
+    found = row("torchvision", "vit", "vit_b_16")
+    assert (found.kind, found.field) == ("attends", None)
+    assert row("torchvision", "x", "no_such_network").kind == "does not run"
+
+
+def test_the_page_shows_every_convolutional_network_of_the_repository_and_what_was_measured():
+    found = page.page()
+    shown = [r for r in read(page.PLACES[0]).values() if r["kind"] == "convolutional"]
+    assert len(found.sections[1].table) == len(shown) > 5
+    assert f"{len(shown)} convolutional networks" in found.sections[1].lines[0]
+
+
+def test_another_file_is_no_table(tmp_path):
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="other columns"):
+        read(tmp_path / "other.csv")
