@@ -77,7 +77,8 @@ def page() -> Page:
 
 CAPTION = (
     "Smallest border from which on a network provably cannot tell two places of a picture apart, against its number of"
-    " parameters; colours are total strides. Above the dashed line no place of an image of 224 pixels is that far from its boundary."
+    " parameters; colours are total strides. Above the dashed line no place of an image of 224 pixels is that far"
+    " from its boundary."
 )
 
 
