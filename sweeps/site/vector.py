@@ -19,6 +19,7 @@ PAGE = {
 }
 COLOUR = re.compile("|".join(PAGE), re.IGNORECASE)
 NAMES = re.compile(r'(\bid="|href="#|url\(#)')
+IMAGE = re.compile(r'(<image [^>]*?) id="[^"]*"')
 FONT = re.compile(r"font-family: [^;\"]*;?\s*|'DejaVu Sans'(?:, '[^']*')*(?:, [a-z-]+)?")
 
 
@@ -43,6 +44,7 @@ def svg(figure: Figure, name: str) -> str:
     assert box is not None
     width = float(box[1].split()[2])
     body = re.sub(r'(?<=style=")[^"]*', lambda style: _styled(style[0]), body)
+    body = IMAGE.sub(r"\1", body)  # equal images of one figure have one name, which nothing refers to
     body = NAMES.sub(rf"\g<1>{name}-", body)
     attributes = f'viewBox="{box[1]}" role="img" aria-labelledby="{name}-caption" style="--width: {width:.0f}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {attributes}>{body}'

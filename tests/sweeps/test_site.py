@@ -190,6 +190,11 @@ def test_figures_of_one_page_do_not_share_names_and_are_reproducible():
     assert not {*re.findall(r'id="([^"]*)"', one)} & {*re.findall(r'id="([^"]*)"', other)}
     assert {m[1] for m in re.finditer(r'href="#([^"]*)"', one)} <= {*re.findall(r'id="([^"]*)"', one)}
     assert one == svg(plots("a"), "one")
+    twice = Figure()
+    for axis in twice.subplots(1, 2):
+        axis.imshow([[0, 1], [1, 0]])
+    ids = re.findall(r' id="([^"]*)"', svg(twice, "twice"))
+    assert len(ids) == len(set(ids))
     assert "currentColor" in one
     assert "#000000" not in one
 
