@@ -88,7 +88,9 @@ def test_certified_means_equal_features_for_all_weights_and_one_pixel_less_does_
         assert max(difference(network, below, seed) for seed in range(20)) > 1e-9
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", pytest.param("densenet121", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["resnet18", *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet50", "densenet121"))]
+)
 def test_every_border_above_the_smallest_is_certified(name):
     network, bare = trunk("torchvision", name), Quadrant(56, 120, 0, (0.0,) * 3)
     smallest = smallest_certified_border(network, bare)

@@ -17,7 +17,7 @@ ARCHS = ["resnet18", "resnet34", "resnet50", "densenet121", "bagnet33", "squeeze
 ARCHS += ["convnext_tiny", "googlenet", "efficientnet-lite0"]
 LIBRARY = {"bagnet33": "equivariance", "efficientnet-lite0": "efficientnet_lite"}
 BORDERS = [0, 16, 32, 64, 128, 256]
-FAST_EVAL = {("resnet18", border, "same") for border in (0, 16, 32, 64, 128)} | {
+FAST_EVAL = {("resnet18", border, "same") for border in (0, 32, 128)} | {
     ("bagnet33", border, "same") for border in (0, 32)
 }
 FAST_EVAL |= {(arch, 16, "same") for arch in ("densenet121", "vgg11_bn", "googlenet", "mobilenet_v2")}
@@ -29,12 +29,7 @@ FAST_TRAIN = {
     ("squeezenet1_0", 32, "same"),
     ("resnet18", 0, "full"),
 }
-FAST_TRAIN |= {
-    ("efficientnet-lite0", 0, "same"),
-    ("bagnet33", 0, "same"),
-    ("googlenet", 0, "same"),
-    ("vgg11_bn", 0, "same"),
-}
+FAST_TRAIN |= {("efficientnet-lite0", 0, "same"), ("googlenet", 0, "same")}
 
 
 @functools.lru_cache(1)

@@ -16,7 +16,9 @@ FEW = [
 ]
 
 
-@pytest.mark.parametrize(("library", "name"), FEW)
+@pytest.mark.parametrize(
+    ("library", "name"), [*FEW[:2], *(pytest.param(*each, marks=pytest.mark.slow) for each in FEW[2:])]
+)
 def test_every_reader_takes_a_convolutional_network_exactly(library, name):
     pytest.importorskip(library)
     found = row(Light(library, name, name, CONVOLUTIONAL, 0.0))

@@ -27,9 +27,9 @@ def test_two_sweeps_on_one_grid_compute_each_run_once(grid, tmp_path, start, und
         assert table(tmp_path) == undisturbed.table
 
 
-@pytest.mark.parametrize(
-    ("count", "rounds"), [(2, 1), pytest.param(8, 5, marks=[pytest.mark.crash, pytest.mark.timeout(3000)])]
-)
+@pytest.mark.crash
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize(("count", "rounds"), [(2, 1), (8, 5)])
 def test_fresh_sweeps_in_a_fresh_folder_do_not_disturb_each_other(count, rounds, tmp_path, start):
     for number in range(rounds):
         folder = tmp_path / str(number)

@@ -27,7 +27,7 @@ def double():
     [
         ("scratch", "same"),
         pytest.param("scratch", "full", marks=pytest.mark.slow),
-        ("frozen-random", "same"),
+        pytest.param("frozen-random", "same", marks=pytest.mark.slow),
         ("frozen-random", "full"),
     ],
 )

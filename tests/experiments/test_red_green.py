@@ -46,7 +46,7 @@ def test_the_height_is_learnt_where_the_boundary_is_seen(trained, conv):
         assert [place.count("1") / 200 for place in right] == [pytest.approx(found[side])]
 
 
-@pytest.mark.parametrize("conv", ["same", "full", "partial"])
+@pytest.mark.parametrize("conv", ["same", *(pytest.param(c, marks=pytest.mark.slow) for c in ("full", "partial"))])
 def test_both_engines_train_alike(trained, conv):
     few = ("data.train=200", "data.validation=50", "data.test=50", "optim.epochs=2", "optim.batch=50")
     ours, dense = (trained(conv, *few, f"engine={e}") for e in ("auto", "dense"))
