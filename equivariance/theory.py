@@ -17,9 +17,9 @@ from torch import nn
 
 from equivariance.data.quadrant import Quadrant
 from equivariance.errors import UserError
-from equivariance.reach import Pixels, Pools, Reach, Sight, reach
+from equivariance.reach import Pixels, Pools, Reach, Sight, Unseen, reach
 
-# Borders below the limit that are tried for one with which a network runs.
+# Borders, the lowest ones and those below the limit, that are tried for one with which a network runs.
 TRIED = 64
 
 
@@ -45,10 +45,15 @@ def certified(
 
 def _pooled(network: nn.Module, side: int, channels: int) -> Pools | None:
     """The maps that a global pool tells; None where an operation's reach is not known, or the image is too small."""
+    found = _asked(network, side, channels)
+    return None if isinstance(found, UserError) else found
+
+
+def _asked(network: nn.Module, side: int, channels: int) -> Pools | UserError:
     try:
         return reach(network, side, side, channels=channels).pooled
-    except UserError:
-        return None
+    except UserError as error:
+        return error
 
 
 def _proven(pooled: Pools | None, task: Quadrant, edgeless: bool, phaseless: bool) -> bool:
@@ -102,6 +107,9 @@ def smallest_certified_border(
     def proven(found: Pools | None, border: int) -> bool:
         return _proven(found, placed(border), edgeless, phaseless)
 
+    # First on small images: for the largest a network may make tensors of its own that no memory holds.
+    if all(isinstance(_asked(network, placed(b).side, channels), Unseen) for b in range(TRIED)):
+        return None
     # Some networks run on multiples of their stride alone; a period further they run again.
     top, largest = next(((b, p) for b in range(limit, max(limit - TRIED, -1), -1) if (p := pooled_at(b))), (0, None))
     if largest is None or not proven(largest, top):

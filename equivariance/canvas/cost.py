@@ -9,6 +9,8 @@ from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from equivariance.ops import reading
+
 from .canvas import Canvas
 
 # Windows with surroundings read and write more than multiply-adds show: below this gain the ordinary tensor is as fast.
@@ -69,7 +71,7 @@ def work(network: nn.Module, batch: Tensor) -> Work:
     tensors = (*network.named_parameters(), *network.named_buffers())
     # Counters stay numbers: batch norm without a momentum reads its own.
     state = {name: t.detach().to("meta") if t.is_floating_point() else t.detach().clone() for name, t in tensors}
-    with torch.no_grad(), _Counter() as counter:
+    with torch.no_grad(), reading(network), _Counter() as counter:
         functional_call(network, state, (batch,))
     return Work(counter.flops // 2, counter.calls)
 

@@ -1,6 +1,7 @@
 """Trunk, global pooling and a linear head: the same for every network."""
 
 import traceback
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from equivariance.boundary import RULES, SAME, STRIDED, Rule, Sampling, bounded, unwrap
 from equivariance.errors import UserError, reason
 from equivariance.models.trunk import Trunk
+from equivariance.ops import Map, uncompiled
 from equivariance.registries import CONVS
 
 # What torch says of a kernel or padding that an image cannot hold.
@@ -44,11 +46,13 @@ class FeatureMap(nn.Module):
         """The last feature map [N, C, H', W'] of images [N, 3, H, W], dense or canvas alike."""
         try:
             if self.conv == "same" and self.sampling.strided:
-                return self.trunk(images)
+                with uncompiled() if isinstance(images, Map) else nullcontext():
+                    return self.trunk(images)
             still = (0,) if self.axes == "space" and images.dim() == 5 else ()
-            found = self.trunk(bounded(images, rule(self.conv), self.background, self.sampling, still))
-            whole = unwrap(found)
-            return whole if self.kept is None else found.sampled().over((0,) * len(self.kept), self.kept)
+            with uncompiled():
+                found = self.trunk(bounded(images, rule(self.conv), self.background, self.sampling, still))
+                whole = unwrap(found)
+                return whole if self.kept is None else found.sampled().over((0,) * len(self.kept), self.kept)
         except (RuntimeError, ValueError) as error:
             if any(said in str(error) for said in TOO_SMALL):
                 raise UserError(f"images of {images.shape[-2]} pixels are too small for this network") from error

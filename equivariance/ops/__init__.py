@@ -35,6 +35,7 @@ from equivariance.ops.descriptions import (
 )
 from equivariance.ops.layout import Layout
 from equivariance.ops.map import Map
+from equivariance.ops.running import reading, uncompiled
 from equivariance.ops.where import calling_module
 
 __all__ = [
@@ -57,4 +58,6 @@ __all__ = [
     "Upsample",
     "calling_module",
     "describe",
+    "reading",
+    "uncompiled",
 ]

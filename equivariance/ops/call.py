@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from equivariance.ops.descriptions import Call, Description, Unknown
@@ -48,10 +50,16 @@ def reads(*functions: Any) -> Callable[[R], R]:
 
 
 def _named(name: str) -> list[Function]:
-    import torch
-
     homes = (torch, Tensor, torch.nn.functional, torch._C._nn)
     return [getattr(home, name) for home in homes if hasattr(home, name)]
+
+
+@lru_cache(4096)
+def is_torchs(func: Function) -> bool:
+    """Whether torch itself has this function, by its name or as a method: others may have the name of one of its."""
+    name = getattr(func, "__name__", "")
+    homes = (torch._C._special, torch.ops.aten)  # type: ignore[attr-defined]
+    return func in (*_named(name), *vars(Tensor).values()) or any(getattr(h, name, None) == func for h in homes)
 
 
 def describe(func: Function, args: Sequence[Any], kwargs: dict[str, Any], maps: tuple[Map, ...]) -> Call:

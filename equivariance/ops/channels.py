@@ -68,7 +68,8 @@ def prelu(func: Function, input: Map, weight: Tensor) -> Pixelwise:
 def linear(func: Function, input: Map, weight: Tensor, bias: Tensor | None = None) -> Pixelwise:
     """The last dimension, where that is a channel."""
     last = input.form.ndim - 1
-    return channelwise(func, input, [last], input.form.resized({last: weight.shape[0]}), weight, bias)
+    form = input.form.resized({last: weight.shape[0]}) if weight.dim() == 2 else input.form.without([last])
+    return channelwise(func, input, [last], form, weight, bias)
 
 
 @reads("layer_norm")

@@ -89,6 +89,9 @@ def index_select(func: Function, input: Map, dim: int, index: Tensor) -> Pixelwi
 @reads("narrow")
 def narrow(func: Function, input: Map, dim: int, start: int, length: int) -> Answer:
     """A slice."""
-    keys = [slice(None)] * input.form.ndim
-    keys[dim] = slice(start, start + length)
+    keys, size = [slice(None)] * input.form.ndim, input.shape[dim]
+    first = int(start) % size if -size <= start < 0 else int(start)
+    if first < 0 or length < 0 or first + length > size:
+        raise ValueError(f"narrow of {size} entries to {length} from {int(start)} on")
+    keys[dim] = slice(first, first + length)
     return Answer(input[tuple(keys)])

@@ -134,10 +134,12 @@ class Map(Tensor):
 
         Raises:
             Exception: the reader's refusal, where another map in use shares memory and had to change too.
-            ValueError: the content has another shape.
+            ValueError: the content has another shape, or a type that this one does not take.
         """
         if not self.fits(other):
             raise ValueError(f"an in-place op would turn {list(self.shape)} into {list(other.shape)}")
+        if not torch.can_cast(other.dtype, self.dtype):
+            raise ValueError(f"an in-place op would turn {self.dtype} into {other.dtype}")
         if any(found is not None and found is not self for found in (relative() for relative in self._kin)):
             raise self.refusal("an in-place op on a map that shares memory with another one in use", None)
         self.adopt(other)

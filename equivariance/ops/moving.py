@@ -19,6 +19,8 @@ def pad(
     func: Function, input: Map, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Pad | Pixelwise:
     """Padding of space, or of channels by a constant."""
+    if len(pad) % 2 or len(pad) > 2 * input.form.ndim:
+        raise ValueError(f"padding of {input.form.ndim} dimensions by {list(pad)}")
     amounts = [(int(pad[i]), int(pad[i + 1])) for i in range(0, len(pad), 2)]
     of = {input.form.ndim - 1 - i: sides for i, sides in enumerate(amounts)}  # the last dimension comes first
     channels = {d: sides for d, sides in of.items() if d not in input.form.space and any(sides)}

@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import zip_longest
+from numbers import Number
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from equivariance.ops.call import Function, applied, maps_among, op_name, reads
+from equivariance.ops.call import Function, applied, is_torchs, maps_among, op_name, reads
 from equivariance.ops.descriptions import Answer, Call, Pixelwise, Unknown
 from equivariance.ops.layout import Layout
 from equivariance.ops.map import Map
@@ -22,7 +23,10 @@ _UNTAGGED = """
     absolute arctan clip copy divide fill floor_divide hardswish log_sigmoid logsigmoid multiply negative
     ones_like softsign subtract tanhshrink true_divide zero zeros_like full_like _threshold threshold
 """
-_CASTS = "bfloat16 bool byte char clone contiguous cpu cuda detach double float half int long short to type type_as"
+_CASTS = """
+    bfloat16 bool byte char clone conj_physical contiguous cpu cuda detach double float half int long positive short to
+    type type_as
+"""
 _DUNDERS = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "invert": "bitwise_not"}
 
 
@@ -34,10 +38,16 @@ def elementwise(func: Function, args: Sequence[Any], kwargs: dict[str, Any], map
     """
     name = op_name(func)
     base, in_place = _base(name)
+    if not is_torchs(func):  # another's function may have the name of one of torch's
+        raise Unknown(name)
     if base in _CASTS.split():
+        if name.startswith("__"):
+            raise Unknown(f"{base}()", "a map is not one number")
         return _cast(base, func if not in_place else getattr(Tensor, base), args, kwargs, in_place)
     if not _pointwise(base):
         raise Unknown(name)
+    if name in ("__eq__", "__ne__") and not isinstance(args[-1], Tensor | Number):
+        return Call(name, Answer(NotImplemented))  # as torch has it: `x == None` is False
     target = args[0] if args else kwargs.get("input")
     func, args, kwargs, in_place = _out_of_place(func, base, args, kwargs, in_place)
     few = {id(t): thin(t) for t in _tensors(args, kwargs) if not isinstance(t, Map)}
@@ -54,7 +64,7 @@ def elementwise(func: Function, args: Sequence[Any], kwargs: dict[str, Any], map
 
 
 def _cast(base: str, func: Function, args: Sequence[Any], kwargs: dict[str, Any], in_place: bool) -> Call:
-    """The first argument in another type or memory; of others that are maps only the type matters."""
+    """The first argument in another type or memory, or itself; of others that are maps only the type matters."""
     kwargs = dict(kwargs)
     subject = args[0] if args else kwargs.pop("input")
     rest = [_stand_in(value) if isinstance(value, Map) else value for value in args[1:]]

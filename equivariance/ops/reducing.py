@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import inf
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,8 @@ from equivariance.ops.channels import channelwise, flat
 from equivariance.ops.descriptions import Answer, Normalise, Pixelwise, Pool, Unknown
 from equivariance.ops.map import Map
 from equivariance.ops.sliding import axes_named
+
+T = TypeVar("T", bound=Tensor)
 
 
 @reads("mean", "sum")
@@ -61,17 +64,40 @@ def _dims(func: Function, input: Map, dim: Any) -> list[int]:
 
 @reads("var", "var_mean", "std", "std_mean")
 def variance(func: Function, input: Map, dim: Any = None, *args: Any, keepdim: bool = False, **kwargs: Any) -> Any:
-    """Composed of means: the mean of squared deviations."""
-    dims = _dims(func, input, dim)
-    if args or set(kwargs) - {"correction", "unbiased"}:
+    """Composed of means: the mean of squared deviations; 0 has the root 0 with gradient 0, as torch has it."""
+    if args or isinstance(dim, bool) or set(kwargs) - {"correction", "unbiased"}:  # a bool is `unbiased`, of all
         raise Unknown(f"{op_name(func)} called so")
+    dims, wide = _dims(func, input, dim), _wide(func, input)
     count = torch.Size(input.shape[d] for d in dims).numel()
-    correction = kwargs.get("correction", int(kwargs.get("unbiased", True)))
-    mean = torch.mean(input, dims, keepdim=True)
-    found = (input - mean).square().mean(dims, keepdim=True) * (count / (count - correction))
-    found, mean = (t if keepdim else t.squeeze(dims) for t in (found, mean))
-    found = found.sqrt() if op_name(func).startswith("std") else found
+    correction = kwargs.get("correction", kwargs.get("unbiased"))
+    left = max(0, count - (1 if correction is None else correction))
+    mean = torch.mean(wide, dims, keepdim=True)
+    found = (wide - mean).square().mean(dims, keepdim=True) * (count / left if left else inf)
+    found = _root(found) if op_name(func).startswith("std") else found
+    found, mean = (_cast(t if keepdim else t.squeeze(dims), input.dtype) for t in (found, mean))
     return Answer((found, mean) if op_name(func).endswith("mean") else found)
+
+
+def _wide(func: Function, input: Map) -> Map:
+    """The map in float32 at least, in which torch sums squares.
+
+    Raises:
+        Unknown: it has no real numbers.
+    """
+    if not input.dtype.is_floating_point:
+        raise Unknown(f"{op_name(func)} of {input.dtype}")
+    return _cast(input, torch.promote_types(input.dtype, torch.float32))
+
+
+def _cast(tensor: T, dtype: torch.dtype) -> T:
+    """The tensor in a type; itself where it is of it."""
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)  # type: ignore[return-value]
+
+
+def _root(squares: Tensor) -> Tensor:
+    """The root, with gradient 0 at 0."""
+    somewhere = squares != 0
+    return torch.where(somewhere, squares, 1.0).sqrt() * somewhere
 
 
 @reads("norm", torch.linalg.vector_norm)
@@ -83,9 +109,8 @@ def norm(func: Function, input: Map, *args: Any, **kwargs: Any) -> Answer | None
     keepdim = given.pop("keepdim", False)
     if order not in (2, 2.0, "fro") or dim is None or given:
         raise Unknown(f"{op_name(func)} of order {order} over {dim}")
-    total = torch.sum(input.square(), _dims(func, input, dim), keepdim)
-    somewhere = total > 0
-    return Answer(torch.where(somewhere, total, 1.0).sqrt() * somewhere)
+    total = torch.sum(_wide(func, input).square(), _dims(func, input, dim), keepdim)
+    return Answer(_cast(_root(total), input.dtype))
 
 
 @reads(F.normalize)
@@ -131,9 +156,11 @@ def _binned(func: Function, statistic: Any, input: Map, output_size: Any) -> Poo
         raise Unknown(f"{op_name(func)} of a map whose channels are not its second dimension")
     if input.axes_of_space != axes_named(func):
         raise Unknown(f"{op_name(func)} of a map with {input.axes_of_space} axes of space")
-    bins = (output_size,) * input.axes_of_space if output_size is None or isinstance(output_size, int) else output_size
+    bins = (output_size,) * input.axes_of_space if isinstance(output_size, int) else output_size
     if len(bins) != input.axes_of_space:
         raise ValueError(f"{op_name(func)} of {input.axes_of_space} axes to {tuple(bins)}")
+    if 0 in bins:
+        raise Unknown(f"{op_name(func)} to {tuple(bins)}", "nothing is left")
     return Pool(statistic, lambda t: func(t, output_size), tuple(bins))
 
 
@@ -174,12 +201,12 @@ def group_norm(
     """Statistics of each image, composed of means over groups of channels and space."""
     if not input.form.is_plain:
         raise Unknown("group_norm of a map whose channels are not its second dimension")
-    groups = input.unflatten(1, (num_groups, -1))
+    groups = _wide(func, input).unflatten(1, (num_groups, -1))
     var, mean = torch.var_mean(groups, tuple(range(2, groups.dim())), correction=0, keepdim=True)
     found = ((groups - mean) * (var + eps).rsqrt()).flatten(1, 2)
     per_channel = (1, -1, *(1,) * input.axes_of_space)
     found = found if weight is None else found * weight.reshape(per_channel)
-    return Answer(found if bias is None else found + bias.reshape(per_channel))
+    return Answer(_cast(found if bias is None else found + bias.reshape(per_channel), input.dtype))
 
 
 @reads("instance_norm")

@@ -36,9 +36,12 @@ def convolution(
     sizes, strides, dilations = weight.shape[2:], each(stride, axes), each(dilation, axes)
     if padding == "same" and set(strides) != {1}:
         raise ValueError("padding='same' of a strided convolution is not defined")
-    kernels = tuple(
-        Kernel(k, s, d, *sides)
-        for k, s, d, sides in zip(sizes, strides, dilations, _sides(padding, sizes, dilations), strict=True)
+    kernels = checked(
+        func,
+        *(
+            Kernel(k, s, d, *sides)
+            for k, s, d, sides in zip(sizes, strides, dilations, _sides(padding, sizes, dilations), strict=True)
+        ),
     )
 
     def apply(t: Tensor, bias: Tensor | None = bias, stride: Size = stride) -> Tensor:
@@ -98,10 +101,25 @@ def _pool(
     axes = _checked(func, input)
     none = stride is None or (not isinstance(stride, int) and not len(stride))  # PyTorch also writes an empty list
     numbers = (each(v, axes) for v in (size, size if none else stride, dilation, padding))  # type: ignore[arg-type]
-    kernels = tuple(Kernel(k, s, d, p, p, bool(ceil)) for k, s, d, p in zip(*numbers, strict=True))
+    kernels = checked(func, *(Kernel(k, s, d, p, p, bool(ceil)) for k, s, d, p in zip(*numbers, strict=True)))
     for kernel in kernels:
         if kernel.before > kernel.size // 2:
             raise ValueError(f"a pool of {kernel.size} may pad by half its size at most, not by {kernel.before}")
+    return kernels
+
+
+def checked(func: Function, *kernels: Kernel) -> tuple[Kernel, ...]:
+    """The kernels, if torch takes such numbers.
+
+    Raises:
+        ValueError: it does not.
+    """
+    for kernel in kernels:
+        if min(kernel.size, kernel.stride, kernel.dilation) < 1 or kernel.before < 0:
+            raise ValueError(
+                f"{op_name(func)} with a kernel of {kernel.size}, a stride of {kernel.stride}, "
+                f"a dilation of {kernel.dilation} and padding by {kernel.before}"
+            )
     return kernels
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from equivariance.ops.call import Function, op_name, reads
 from equivariance.ops.descriptions import Kernel, Spread, Unknown
 from equivariance.ops.map import Map
-from equivariance.ops.sliding import Size, axes_named, each
+from equivariance.ops.sliding import Size, axes_named, checked, each
 
 
 @reads("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
@@ -34,7 +34,9 @@ def transposed(
     kernels = (
         Kernel(k, s, d, p, p - o) for k, s, d, p, o in zip(weight.shape[2:], strides, spread, cuts, more, strict=True)
     )
-    return Spread(tuple(kernels), weight.shape[1] * groups)
+    if any(not 0 <= o < max(s, d) for s, d, o in zip(strides, spread, more, strict=True)):
+        raise ValueError(f"{op_name(func)} with output padding by {more} for strides {strides} and dilations {spread}")
+    return Spread(checked(func, *kernels), weight.shape[1] * groups)
 
 
 @reads("pixel_shuffle")

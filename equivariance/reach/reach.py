@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from equivariance.ops import Layout, Map
+from equivariance.errors import UserError, reason
+from equivariance.ops import Layout, Map, calling_module, reading
 from equivariance.reach.sight import Sight, Unseen
 from equivariance.reach.summary import Pools, Sights, Summary, not_known, pools_among
 
@@ -51,9 +52,9 @@ class Reach(Map):
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """As for every map; a pooled number that takes part is noted, wherever it stands."""
         found = super().__torch_function__(func, types, args, kwargs)
-        if Summary not in types:
-            return found
         pools = pools_among((args, list((kwargs or {}).values())))
+        if not pools:
+            return found
         for each in found if isinstance(found, tuple) else (found,):
             if isinstance(each, Reach | Summary):
                 each.pools |= pools
@@ -65,16 +66,25 @@ def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary
 
     Args:
         network: maps images [N, channels, *sides] to a feature map, or another reader's map of one; or to what it makes
-            of global pools.
+            of global pools. Left as it is.
         sides: pixels along each axis of space.
         channels: of the images.
     Returns: The feature map, or the summary of those that were pooled.
-    Raises: Unseen: the network uses an operation whose reach is not known, or ends in no map.
+    Raises: Unseen: the network uses an operation whose reach is not known, or ends in no map. UserError: it does not
+        run on such an image.
     Source: the usual recursion, field += (kernel - 1) * stride so far; Kayhan & van Gemert 2020, section 3.1.
     """
     weights = next((p for p in network.parameters() if p.is_floating_point()), _SINGLE)
     like = torch.empty(0, dtype=weights.dtype, device="meta")
-    found = network(Reach(Layout.plain(channels, len(sides)), tuple(Sight(side) for side in sides), like=like))
+    image = Reach(Layout.plain(channels, len(sides)), tuple(Sight(side) for side in sides), like=like)
+    try:
+        with reading(network):
+            found = network(image)
+    except UserError:
+        raise
+    except Exception as error:  # of the network's own, which takes no such image
+        what = f"{type(error).__name__}: {reason(error)} (raised in {calling_module(error)})"
+        raise UserError(f"the network does not run on such an image, so nothing is certified: {what}") from error
     found = getattr(found, "content", found)
     if not isinstance(found, Reach | Summary):
         raise Unseen("the network ends in no feature map; no certificate for it")

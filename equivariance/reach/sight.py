@@ -82,6 +82,8 @@ class Sight:
         """
         most = max(before, after, 0) * {"reflect": 2, "circular": 2, "replicate": 1}.get(mode, 0)
         size, head, tail = self.size + before + after, max(0, self.head + before), max(0, self.tail + after)
+        if size < 1:
+            raise Unknown(None, "nothing is left")
         if most and (self.tail + before >= self.size or self.head + after >= self.size):
             head = tail = size  # what is repeated at one end sees beyond the other
         return replace(

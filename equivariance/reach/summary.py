@@ -89,7 +89,7 @@ def _on_meta(func: Any, args: Any, kwargs: Any) -> Any:
     """
     try:
         return func(*_meta(args), **{key: _meta([value])[0] for key, value in kwargs.items()})
-    except (RuntimeError, NotImplementedError) as error:
+    except (RuntimeError, NotImplementedError, TypeError, BufferError) as error:
         if "meta" not in str(error).lower():
             raise
         raise not_known(op_name(func), "it asks for a number") from None

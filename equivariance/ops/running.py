@@ -1,0 +1,54 @@
+"""Running a network to read it: as it is written, and leaving it as it was."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from copy import copy
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+HOLDING = (dict, list, set, OrderedDict, deque)
+
+
+@contextmanager
+def reading(network: nn.Module) -> Iterator[None]:
+    """Nothing is compiled, and afterwards the network holds what it held.
+
+    That is its attributes, what their lists and dictionaries hold, and the numbers of its buffers: some networks keep
+    maps, or tensors that they made for them, from one call to the next. Left as a run makes them are modules whose
+    parameters it shapes (lazy ones).
+    """
+    modules = [m for m in network.modules() if not any(map(is_lazy, (*m.parameters(False), *m.buffers(False))))]
+    attributes = [(m, dict(vars(m))) for m in modules]
+    held = [(value, copy(value)) for _, had in attributes for value in had.values() if type(value) in HOLDING]
+    numbers = [(t, t.detach().clone()) for m in modules for t in m.buffers(False) if not t.is_meta]
+    try:
+        with uncompiled():
+            yield
+    finally:
+        for module, had in attributes:
+            vars(module).clear()
+            vars(module).update(had)
+        for value, had_inside in held:
+            _refill(value, had_inside)
+        with torch.no_grad():
+            for tensor, had_before in numbers:
+                if not torch.equal(tensor, had_before):
+                    tensor.copy_(had_before)
+
+
+def uncompiled() -> Any:
+    """Compiled modules run as they are written: a compiler would look for the numbers behind a map."""
+    loaded = "torch._dynamo" in sys.modules  # else there is none, and to load it takes seconds
+    return torch.compiler.set_stance("force_eager") if loaded else nullcontext()
+
+
+def _refill(value: Any, had: Any) -> None:
+    value.clear()
+    (value.extend if isinstance(value, list | deque) else value.update)(had)
