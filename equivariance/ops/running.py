@@ -10,7 +10,7 @@ from copy import copy
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 HOLDING = (dict, list, set, OrderedDict, deque)
@@ -27,7 +27,7 @@ def reading(network: nn.Module) -> Iterator[None]:
     modules = [m for m in network.modules() if not any(map(is_lazy, (*m.parameters(False), *m.buffers(False))))]
     attributes = [(m, dict(vars(m))) for m in modules]
     held = [(value, copy(value)) for _, had in attributes for value in had.values() if type(value) in HOLDING]
-    numbers = [(t, t.detach().clone()) for m in modules for t in m.buffers(False) if not t.is_meta]
+    numbers = [(t, _version(t), t.detach().clone()) for m in modules for t in m.buffers(False) if not t.is_meta]
     try:
         with uncompiled():
             yield
@@ -38,8 +38,8 @@ def reading(network: nn.Module) -> Iterator[None]:
         for value, had_inside in held:
             _refill(value, had_inside)
         with torch.no_grad():
-            for tensor, had_before in numbers:
-                if not torch.equal(tensor, had_before):
+            for tensor, version, had_before in numbers:
+                if version is None or _version(tensor) != version:
                     tensor.copy_(had_before)
 
 
@@ -47,6 +47,11 @@ def uncompiled() -> Any:
     """Compiled modules run as they are written: a compiler would look for the numbers behind a map."""
     loaded = "torch._dynamo" in sys.modules  # else there is none, and to load it takes seconds
     return torch.compiler.set_stance("force_eager") if loaded else nullcontext()
+
+
+def _version(tensor: Tensor) -> int | None:
+    """How often a tensor was written; of those made in inference mode nobody counts."""
+    return None if tensor.is_inference() else tensor._version
 
 
 def _refill(value: Any, had: Any) -> None:
