@@ -94,6 +94,7 @@ def smallest_certified_border(
         edgeless: as in `certified`.
         channels: as in `certified`.
         phaseless: as in `certified`.
+    Not for: networks that are built otherwise on images of other sizes, of which not every border is tried.
     Returns: The smallest border in pixels above which all are certified, of those with which the network runs; None if
         there is none (places out of phase, or a network that runs on no such image).
     """

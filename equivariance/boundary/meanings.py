@@ -117,6 +117,8 @@ def crop(op: Crop, input: Bounded) -> Bounded:
         return _own(input, input.content[tuple(kept.get(d, slice(None)) for d in range(input.form.ndim))])
     if any(first or step != 1 for first, _, step in op.parts):
         raise Unknown("a slice that crops at the top or left, or leaves pixels out")
+    if any(end == 1 < side for (_, end, _), side in zip(op.parts, input.sides, strict=True)):
+        raise Unknown("a slice of one row or column", "which a sum would take for all of them")
     cut = any(end < side for (_, end, _), side in zip(op.parts, input.sides, strict=True))
     if cut and (input.rule.outputs == "touching" or input.passage.still):
         raise Unknown("a slice that crops the map", "which then loses what it grew by")

@@ -71,7 +71,7 @@ def _partial(input: Bounded, op: Slide, outputs: Outputs, fine: bool) -> Bounded
 
     Source: Liu et al. 2018 (arXiv 1811.11718), equation 3.
     """
-    inside = input.like(input.content[:, :1] * 0 + 1, None)
+    inside = input.like(input.content[:, :1].nan_to_num(0.0, 0.0, 0.0) * 0 + 1, None)
     if op.kind == "average":
         share = inside.slide(op.kernels, outputs, op.apply, fine=fine, beyond=1.0).content
         found = input.slide(op.kernels, outputs, op.apply, fine=fine)

@@ -56,7 +56,8 @@ def certified_border(model: nn.Module, picture: int = 56, canvas: int = 120, cha
     """The border from which on a network provably cannot tell two places of a picture apart, whatever its weights.
 
     The places are the upper left and the bottom right of a canvas with that border of empty pixels on each side. Not
-    for: a network that pools into bins or flattens its map, which knows places by construction.
+    for: a network that pools into bins or flattens its map, which knows places by construction; one that is built
+    otherwise on images of other sizes, of which not every border is tried.
 
     Args:
         model: as in `receptive_field`; of `with_conv`, too.

@@ -122,6 +122,25 @@ def test_what_dense_does_not_compute_no_reader_does(name):
             reach(Leaf(IMPOSSIBLE[name]), 9, 8, channels=C)
 
 
+def test_partial_spreads_an_infinity_no_further_than_the_kernel_that_meets_it():
+    x, depthwise = canvas()[1].dense(), K[:, :1]
+    x[:, 0, 4, 4] = torch.inf
+
+    def call(images):
+        return F.conv2d(images, depthwise, padding=1, groups=C)
+
+    found, wanted = unwrap(call(bounded(x, RULES["partial"]))), call(x)
+    assert torch.equal(found.isfinite(), wanted.isfinite())
+    assert torch.allclose(found[:, :, 1:-1, 1:-1], wanted[:, :, 1:-1, 1:-1])
+
+
+@pytest.mark.parametrize("conv", RULES)
+def test_a_slice_of_one_row_is_not_taken_for_a_map_of_one_row(conv):
+    x = canvas()[1].dense()
+    with pytest.raises(UserError, match="a slice"):
+        (lambda images: images * images[:, :, :1])(bounded(x, RULES[conv]))
+
+
 @pytest.mark.parametrize("name", ["positive", "conj_physical"])
 def test_what_torch_gives_back_itself_is_not_written_into_unseen(name):
     """The map would be certified as if nothing had been added to it."""
