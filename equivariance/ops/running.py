@@ -17,14 +17,15 @@ HOLDING = (dict, list, set, OrderedDict, deque)
 
 
 @contextmanager
-def reading(network: nn.Module) -> Iterator[None]:
+def reading(network: Any) -> Iterator[None]:
     """Nothing is compiled, and afterwards the network holds what it held.
 
     That is its attributes, what their lists and dictionaries hold, and the numbers of its buffers: some networks keep
     maps, or tensors that they made for them, from one call to the next. Left as a run makes them are modules whose
-    parameters it shapes (lazy ones).
+    parameters it shapes (lazy ones). Of a network that is no module nothing is known.
     """
-    modules = [m for m in network.modules() if not any(map(is_lazy, (*m.parameters(False), *m.buffers(False))))]
+    every = network.modules() if isinstance(network, nn.Module) else ()
+    modules = [m for m in every if not any(map(is_lazy, (*m.parameters(False), *m.buffers(False))))]
     attributes = [(m, dict(vars(m))) for m in modules]
     held = [(value, copy(value)) for _, had in attributes for value in had.values() if type(value) in HOLDING]
     numbers = [(t, _version(t), t.detach().clone()) for m in modules for t in m.buffers(False) if not t.is_meta]
