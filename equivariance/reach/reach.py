@@ -84,7 +84,7 @@ def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary
         raise
     except Exception as error:  # of the network's own, which takes no such image
         what = f"{type(error).__name__}: {reason(error)} (raised in {calling_module(error)})"
-        raise UserError(f"the network does not run on such an image, so nothing is certified: {what}") from error
+        raise UserError(f"the model fails on images of {list(sides)} pixels: {what}") from error
     found = getattr(found, "content", found)
     if not isinstance(found, Reach | Summary):
         raise Unseen("the network ends in no feature map; no certificate for it")
