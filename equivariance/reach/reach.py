@@ -83,7 +83,7 @@ def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary
     except UserError:
         raise
     except Exception as error:  # of the network's own, which takes no such image
-        what = f"{type(error).__name__}: {reason(error)} (raised in {calling_module(error)})"
+        what = f"{reason(error)} (raised in {calling_module(error)})"
         raise UserError(f"the model fails on images of {list(sides)} pixels: {what}") from error
     found = getattr(found, "content", found)
     if not isinstance(found, Reach | Summary):
