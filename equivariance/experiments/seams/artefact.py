@@ -37,9 +37,7 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     given[[f"params.{axis}" for axis in AXES]] = given[[f"params.{axis}" for axis in AXES]].fillna("-")
     halos = halos_of(frame.columns)
     by_halo = [f"{name}_{halo}" for name in ("rms", "changed") for halo in halos]
-    for name in by_halo:
-        given[f"metrics.{name}"] = 100 * given[f"metrics.{name}"]
-    found = tables.summaries(given, AXES, [*NEEDS[:-1], *by_halo])
+    found = tables.summaries(given, AXES, dict.fromkeys(NEEDS[:-1], 1.0) | dict.fromkeys(by_halo, 100.0))
     order = found["conv"].map(ordered)
     return (
         found.assign(order=order)
