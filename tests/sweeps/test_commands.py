@@ -78,7 +78,7 @@ def test_the_table_reads_the_store_and_brings_it_up_to_date(runs, capsys):
 def test_status_of_nothing_is_all_to_do(workdir, capsys):
     assert main([]) == 0
     said = capsys.readouterr().out
-    assert said.count(" 0 of ") == 10
+    assert said.count(" 0 of ") == 11
     assert "0 of 630" in said
     assert "left" not in said
     assert not list(workdir.iterdir())
