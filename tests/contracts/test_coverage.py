@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks._light import ATTENDS, CONVOLUTIONAL, ONE_SIZE, RECURRENT, Light, kind, networks
+from benchmarks._light import Light, networks
 from benchmarks.coverage import READERS, row
+from equivariance.models.kind import ATTENDS, CONVOLUTIONAL, ONE_SIZE, RECURRENT, kind
 
 FEW = [
     ("torchvision", "mobilenet_v3_small"),  # gates

@@ -11,8 +11,8 @@ from sweeps.experiments import EXPERIMENTS, schema
 def test_an_experiment_brings_what_it_needs(config, name):
     found = config(f"experiment={name}")
     assert type(found) is schema(name)
-    of_others = ("quadrant", "leak_distance", "shift", "data_efficiency", "patch_matching", "action")
-    assert name in of_others or found.arch.name == found.data.name == name
+    own = {"impulse", "rook", "red_green"}  # networks and data of one experiment alone
+    assert (found.arch.name == found.data.name == name) == (name in own)
 
 
 @pytest.mark.parametrize(
