@@ -93,7 +93,7 @@ def figure(table: pandas.DataFrame, runs: Runs) -> Figure:
                 ha="right", va="top", fontsize=8,
             )  # fmt: skip
         axis.set(yscale="log", xlabel="halo (pixels)", title=f"{arch}" + ("" if dims == "-" else f", {dims}-D"))
-        axis.set_ylabel("mismatch (rms, % of the output's)")
+        axis.set_ylabel(f"mismatch (rms, % of the output's; less is drawn at {100 * NOTHING:g})")
         axis.legend(frameon=False, fontsize=7)
         axis.spines[["top", "right"]].set_visible(False)
     return figure
