@@ -11,6 +11,7 @@ from equivariance.errors import UserError
 from equivariance.job import costs, prepare
 from sweeps.__main__ import main
 from sweeps.experiments import EXPERIMENTS, headline, schema
+from sweeps.general import artefact
 from sweeps.launcher.attempt import attempt
 from sweeps.records import finished
 from sweeps.tracking.mirror import Mirror
@@ -111,6 +112,8 @@ def test_it_runs_once_and_is_tabulated_and_drawn_from_the_store_alone(done, work
     assert len(rows) == 1
     assert len(header.split(",")) > 3
     assert (workdir / "results" / f"{name}.svg").stat().st_size > 2000
+    if hasattr(artefact(name), "pages"):
+        assert main(["report", "--uri", f"sqlite:///{workdir}/mlflow.db"]) == 0  # 1: something could not be drawn
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -86,7 +86,7 @@ def _pictures(layers: list[dict[str, Any]]) -> Figure:
     for axis, layer in zip(axes, some, strict=False):
         digits = np.array([[int(digit, 16) for digit in row] for row in layer["picture"]], float)
         axis.imshow(np.where(digits > 0, digits, np.nan), cmap=heat, vmin=1, vmax=15, interpolation="nearest")
-        axis.settitle(layer["layer"].partition(" ")[0][-22:], fontsize=8)
+        axis.set_title(layer["layer"].partition(" ")[0][-22:], fontsize=8)
         axis.set_axis_on()
         axis.set(xticks=[], yticks=[])
         axis.set_xlabel(f"{100 * layer['share']:.0f} % of {layer['units'][0]} × {layer['units'][1]}", fontsize=7.5)
