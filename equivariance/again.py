@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from equivariance.config import validate
+from equivariance.errors import UserError
 from equivariance.job import prepare
 from sweeps.launcher.attempt import attempt
 from sweeps.launcher.source import Outcome
@@ -21,9 +22,22 @@ def again(record: Record, folder: Path) -> tuple[Record, Outcome]:
         record: of the finished run, whose `config.yaml` says what it was.
         folder: of run directories, for the new one and for what it keeps.
     Returns: The new record and what became of it.
-    Raises: UserError: the config is not valid for this version, or names what is gone.
+    Raises: UserError: the config cannot be read, is not valid for this version, or names what is gone or has changed.
+        OSError: there is none.
     """
-    plain: dict[str, Any] = yaml.safe_load((record.path / "config.yaml").read_text())
-    config = validate({**plain, "runs": str(folder), "force": True, "tracking": {"uri": None, "sweep": None}})
+    config = validate({**_left(record), "runs": str(folder), "force": True, "tracking": {"uri": None, "sweep": None}})
     job = prepare(config)
+    if job.record.identity != record.identity:  # told before hours are spent on it
+        raise UserError("its config means another run in this version, or what its paths hold has changed")
     return job.record, attempt(job, lambda row: None)
+
+
+def _left(record: Record) -> dict[str, Any]:
+    """The config that a run left."""
+    try:
+        plain = yaml.safe_load((record.path / "config.yaml").read_bytes())
+    except yaml.YAMLError as error:
+        raise UserError(f"config.yaml: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(plain, dict):
+        raise UserError("config.yaml: no keys in it")
+    return plain

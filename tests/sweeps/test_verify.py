@@ -73,3 +73,15 @@ def test_finished_runs_are_computed_anew_and_one_that_was_changed_is_found(tmp_p
     file.write_text(json.dumps(result))
     found = typed(tmp_path, "sweeps", "verify")
     assert (found.returncode, "DIFFERS" in found.stdout) == (1, True)
+    (config,) = tmp_path.glob("runs/impulse/*/config.yaml")
+    before = config.read_text()
+    for content, said in (
+        (before.replace("kernel: 3", "kernel: 5"), "means another run"),
+        ("a: [", "config.yaml: "),
+        ("", "config.yaml: no keys"),
+    ):
+        assert content != before
+        config.write_text(content)
+        found = typed(tmp_path, "sweeps", "verify")
+        assert (found.returncode, said in found.stdout) == (1, True), found.stdout + found.stderr
+        assert "Traceback" not in found.stderr
