@@ -11,6 +11,7 @@ yet differ; no generic weights and pictures do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from torch import nn
@@ -116,11 +117,19 @@ def smallest_certified_border(
     if largest is None or not proven(largest, top):
         return None
     period = max(sight.period for sights in largest for sight in sights)
-    base, low, high = top % period, -1, top // period  # of borders base + n * period: certified at high, not at low
-    while high - low > 1:
-        middle = (low + high) // 2
-        border = base + middle * period
-        low, high = (low, middle) if proven(pooled_at(border), border) else (middle, high)
+    base = top % period  # of borders base + n * period: certified at high, not at low
+
+    def certain(n: int) -> bool:
+        return proven(pooled_at(base + n * period), base + n * period)
+
+    def expected(n: int) -> bool:
+        border = base + n * period
+        return proven(_grown(largest, 2 * (border - top)), border)
+
+    high = _threshold(expected, top // period)
+    if not ((high == 0 or not certain(high - 1)) and certain(high)):  # something does not grow with the image
+        high = _threshold(certain, top // period)
+    low = high - 1
     # Near the threshold the picture's phase decides, so a certified border can have uncertified ones above it; that
     # pattern repeats with the stride while the distance to the edge grows, so a few strides further all are certified.
     least = max(0, base + low * period + 1)
@@ -128,6 +137,15 @@ def smallest_certified_border(
     pooled = _pooled_on(network, list(sides), period, channels)
     runs = ((b, pooled[side]) for side, b in sides.items() if pooled[side] is not None)
     return 1 + max((b for b, found in runs if not proven(found, b)), default=least - 1)
+
+
+def _threshold(certain: Callable[[int], bool], high: int) -> int:
+    """A number that is certain, as `high` is, and whose predecessor, if not negative, is not; by bisection."""
+    low = -1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if certain(middle) else (middle, high)
+    return high
 
 
 def _pooled_on(network: nn.Module, sides: list[int], period: int, channels: int) -> dict[int, Pools | None]:

@@ -1,9 +1,14 @@
 """The atlas: theory's numbers, one row a network, a table that goes on where it stopped, a page of it."""
 
+import time
+from contextlib import suppress
+
 import pytest
 
 from equivariance.atlas import page
+from equivariance.atlas.cap import Cap, Overtime
 from equivariance.atlas.gather import plain, row
+from equivariance.atlas.measure import open_
 from equivariance.atlas.table import read, written
 
 
@@ -20,7 +25,28 @@ def test_a_row_is_what_theory_says_and_comes_back_from_the_file(tmp_path):
 def test_what_is_no_convolutional_network_says_so_and_no_more():
     found = row("torchvision", "vit", "vit_b_16")
     assert (found.kind, found.field) == ("attends", None)
-    assert row("torchvision", "x", "no_such_network").kind == "does not run"
+    unknown = row("torchvision", "x", "no_such_network")
+    assert (unknown.kind, "no_such_network" in unknown.forbids) == ("does not run", True)
+
+
+def test_a_network_that_takes_too_long_is_a_row_that_says_so():
+    found = row("torchvision", "densenet", "densenet201", seconds=0.02)
+    assert (found.kind, found.forbids) == ("does not run", "takes more than 0.02 s of one processor core")
+    with pytest.raises(Overtime), Cap(0.02)():
+        while True:
+            with suppress(Exception):  # as other people's code does
+                time.sleep(0.001)
+                sum(range(10_000))
+
+
+def test_the_smallest_of_each_family_are_measured_first_and_none_twice():
+    named = [("b2", "b", 2, ""), ("a3", "a", 3, ""), ("a1", "a", 1, "8"), ("a2", "a", 2, ""), ("b5", "b", 5, "")]
+    rows = {
+        ("timm", name): {"library": "timm", "network": name, "family": family, "parameters": str(size)}
+        | {"kind": "convolutional", "leak_same": leak}
+        for name, family, size, leak in named
+    }
+    assert [row["network"] for row in open_(rows)] == ["b2", "a2", "a3", "b5"]
 
 
 def test_the_page_shows_every_convolutional_network_of_the_repository_and_what_was_measured():

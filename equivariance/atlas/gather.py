@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from equivariance.atlas.cap import Cap, Overtime
+from equivariance.atlas.table import SECONDS
 from equivariance.errors import NotFinite, UserError, reason
 from equivariance.library.padding import even_sizes, padding
 from equivariance.library.structure import certified_border, receptive_field
@@ -19,6 +21,7 @@ from equivariance.tiles import halo
 
 T = TypeVar("T")
 DEFAULT = 224  # pixels a side where a library names no other
+NOT_RUN = "does not run"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Row:
         library: `torchvision` or `timm`.
         family: its module, or the beginning of its name.
         network: its name.
-        kind: as `equivariance.models.kind` tells it, or `does not run`; all that follows is of convolutional ones.
+        kind: as `equivariance.models.kind` tells it, or `does not run`, and `forbids` says why; what
+            follows is of convolutional ones.
         parameters: how many it has.
         input: pixels a side of the images that its library names for it.
         field: receptive field of the last feature map, in pixels.
@@ -77,29 +81,32 @@ def families(libraries: tuple[str, ...] = ("torchvision", "timm")) -> Iterator[t
         )
 
 
-def row(library: str, family: str, name: str) -> Row:
+def row(library: str, family: str, name: str, seconds: float = SECONDS) -> Row:
     """One network.
 
     Args:
         library: of the network.
         family: of the network.
         name: of the network.
+        seconds: of one processor core that all of it may take; what is not known by then says so in `forbids`.
     """
-    net, what = _built(library, name)
+    cap = Cap(seconds)
+    failed: list[str] = []
+    net, what = _asked(lambda: _built(library, name, failed), failed, cap) or (None, NOT_RUN)
     if net is None or what != CONVOLUTIONAL:
-        return Row(library, family, name, what)
+        return Row(library, family, name, what, forbids=failed[-1] if failed and net is None else "")
     side = int(getattr(net, "default_cfg", {}).get("input_size", (3, DEFAULT, DEFAULT))[-1])
     count = sum(p.numel() for p in net.parameters())
     reasons: list[str] = []
-    field = _asked(lambda: receptive_field(net), reasons)
+    field = _asked(lambda: receptive_field(net), reasons, cap)
     stride = int(field.stride) if field and float(field.stride).is_integer() else None
-    border = _asked(lambda: certified_border(net), reasons) if field else None
+    border = _asked(lambda: certified_border(net), reasons, cap) if field else None
     if field and border is None and not reasons:
         reasons.append("its stride: two places 64 pixels apart are out of phase")
-    pads = _asked(lambda: padding(net, side), [])
+    pads = _asked(lambda: padding(net, side), [], cap)
     whole = pads is not None and pads.unseen is None
-    sizes = even_sizes(net, side, stride or 32) if whole else (None, None)
-    tiles = _asked(lambda: halo(_trunk(net)), reasons) if field else None
+    sizes = _asked(lambda: even_sizes(net, side, stride or 32), [], cap) if whole else None
+    tiles = _asked(lambda: halo(_trunk(net)), reasons, cap) if field else None
     reasons += [str(r) for r in tiles.reasons[:1]] if tiles else []
     return Row(
         library, family, name, what, count, side,
@@ -107,22 +114,22 @@ def row(library: str, family: str, name: str) -> Row:
         stride=stride,
         border=border,
         halo=max(*tiles.before, *tiles.after) if tiles and tiles.exact else None,
-        even_below=sizes[0],
-        even_above=sizes[1],
+        even_below=sizes[0] if sizes else None,
+        even_above=sizes[1] if sizes else None,
         uneven=len(pads.uneven) if pads is not None and whole else None,
         forbids=reasons[0] if reasons else "",
     )  # fmt: skip
 
 
-def _built(library: str, name: str) -> tuple[nn.Module | None, str]:
+def _built(library: str, name: str, failed: list[str]) -> tuple[nn.Module | None, str]:
     for device in ("meta", "cpu"):  # where numbers are not needed, giants cost nothing
         try:
             with torch.device(device), torch.random.fork_rng():
                 net = _made(library, name).eval()
                 return net, kind(net)
-        except Exception:  # other people's code: some constructors compute with numbers, others lack what they import
-            net = None
-    return None, "does not run"
+        except Exception as error:  # other people's code: some constructors compute with numbers, others lack imports
+            failed.append(f"fails ({reason(error)})")
+    return None, NOT_RUN
 
 
 def _made(library: str, name: str) -> nn.Module:
@@ -140,9 +147,12 @@ def _trunk(net: nn.Module) -> nn.Module:
     return Trunk(net, feature_map(net, type(net).__name__, None, torch.zeros(1, 3, SIDE, SIDE, device=device)))
 
 
-def _asked(question: Callable[[], T], reasons: list[str]) -> T | None:
+def _asked(question: Callable[[], T], reasons: list[str], cap: Cap) -> T | None:
     try:
-        return question()
+        with cap():
+            return question()
+    except Overtime:
+        reasons.append(str(cap))
     except (UserError, NotFinite) as error:
         reasons.append(str(error).removesuffix("; no certificate for this network"))
     except Exception as error:  # other people's code: it may fail in any way

@@ -50,18 +50,18 @@ def page() -> Page:
 
     Raises: OSError: the table is not there.
     """
-    from equivariance.atlas.table import read
+    from equivariance.atlas.table import PICTURES, read
 
     path = next((p for p in PLACES if p.is_file()), PLACES[0])
     of = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
     rows = list(read(path).values())
     shown = [row for row in rows if row["kind"] == CONVOLUTIONAL]
     certain = sum(bool(row["border"]) for row in shown)
-    measured = sum(bool(row["leak_same"]) for row in shown)
+    measured = sum(row["leak_same"].isdecimal() for row in shown)
     lines = (
         f"{len(shown)} convolutional networks of {len(rows)} that were looked at ({of}); pixels. All is proved from the"
-        " networks' structure, without their weights, but the leak distances: measured with frozen random weights on 16"
-        f" photographs, of {measured} networks.",
+        " networks' structure, without their weights, but the leak distances: measured with frozen random weights on"
+        f" {PICTURES} photographs, of {measured} networks.",
         "Field: what a unit of the last map sees. Certified border: from it on no weights tell two places apart. Halo:"
         " what tiles need around them for the last map to be the whole image's. Even: the nearest image sizes at which"
         " every layer's padding is the same on both sides.",

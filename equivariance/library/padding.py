@@ -96,7 +96,11 @@ def padding(model: nn.Module, input_size: int, channels: int = 3) -> Padding:
     >>> padding(resnet18(), 225).uneven
     ()
     """
-    watch, unseen = _Watch(), None
+    return _followed(model, input_size, channels, _Watch())
+
+
+def _followed(model: nn.Module, input_size: int, channels: int, watch: _Watch) -> Padding:
+    unseen = None
     with torch.no_grad(), evaluating(model):
         try:
             with watch:
@@ -129,8 +133,8 @@ def even_sizes(model: nn.Module, near: int, period: int = WIDEST, channels: int 
 
     def even(size: int) -> bool:
         try:
-            found = padding(model, size, channels)
-        except UserError:  # a size on which the network does not run
+            found = _followed(model, size, channels, _Watch(until_uneven=True))
+        except UserError:  # uneven, or a size on which the network does not run
             return False
         return found.unseen is None and not found.uneven
 
@@ -150,11 +154,16 @@ def taken(kernel: Kernel, size: int, outputs: int) -> tuple[tuple[int, int], tup
 
 
 class _Watch(TorchFunctionMode):
-    """Notes the layers that slide a kernel, and what padding by calls before them they are given."""
+    """Notes the layers that slide a kernel, and what padding by calls before them they are given.
 
-    def __init__(self) -> None:
+    Args:
+        until_uneven: whether the first that uses its padding unevenly ends it, by a UserError.
+    """
+
+    def __init__(self, until_uneven: bool = False) -> None:
         super().__init__()
         self.layers: list[LayerPadding] = []
+        self.until_uneven = until_uneven
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -180,6 +189,8 @@ class _Watch(TorchFunctionMode):
             said = f"{op_name(func)} in {calling_module()}"
             units = tuple(s.size for s in parts[0].sights)
             self.layers.append(_layer(said, call.description.kernels, sides, units, margin))
+            if self.until_uneven and not self.layers[-1].even:
+                raise UserError(str(self.layers[-1]))
         elif isinstance(call.description, Pad):
             now = tuple((max(b, 0), max(a, 0)) for b, a in call.description.sides)
             now = tuple((b + c, a + d) for (b, a), (c, d) in zip(now, margin, strict=True)) if margin else now

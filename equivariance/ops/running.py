@@ -6,7 +6,6 @@ import sys
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from copy import copy
 from typing import Any
 
 import torch
@@ -27,7 +26,7 @@ def reading(network: Any) -> Iterator[None]:
     every = network.modules() if isinstance(network, nn.Module) else ()
     modules = [m for m in every if not any(map(is_lazy, (*m.parameters(False), *m.buffers(False))))]
     attributes = [(m, dict(vars(m))) for m in modules]
-    held = [(value, copy(value)) for _, had in attributes for value in had.values() if type(value) in HOLDING]
+    held = [(value, value.copy()) for _, had in attributes for value in had.values() if type(value) in HOLDING]
     numbers = [(t, _version(t), t.detach().clone()) for m in modules for t in m.buffers(False) if not t.is_meta]
     try:
         with uncompiled():
