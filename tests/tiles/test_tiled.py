@@ -92,20 +92,6 @@ def test_three_dimensions_several_devices_and_a_tile_that_fits_the_memory():
         assert np.abs(tiled(net, image, output="maps.1", **choice) - wanted).max() < 1e-12
 
 
-def test_images_as_they_are_stored():
-    net = nn.Conv2d(1, 2, 3, padding=1)
-    image = np.random.default_rng(0).integers(0, 255, (21, 20), dtype=np.uint8)
-    prepare = lambda part: part[None] / 255 if part.dim() == 2 else part / 255  # noqa: E731
-    for kind in (">f4", ">u2"):  # as TIFF files have them
-        stored = image[None].astype(kind)
-        assert np.allclose(tiled(net, stored, 8, prepare=prepare), tiled(net, image[None], 8, prepare=prepare))
-    with pytest.raises(UserError, match="uint8, the model takes float32; allowed: prepare"):
-        tiled(net, image[None], 8)
-    wanted = whole(net, image[None].astype(np.float32) / 255)
-    assert np.allclose(tiled(net, image[None], 8, prepare=prepare), wanted, atol=1e-6)
-    assert np.allclose(tiled(net, torch.from_numpy(image[None]) / 255, 8, out=np.empty((2, 21, 20))), wanted, atol=1e-6)
-
-
 class Attention(nn.Module):
     def forward(self, x):
         flat = x.flatten(2)
