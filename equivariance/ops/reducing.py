@@ -124,14 +124,25 @@ def largest(func: Function, input: Map, dim: Any = None, keepdim: bool = False) 
     """The largest channel of each pixel and its number; or of two maps the larger."""
     if isinstance(dim, Tensor):
         return Answer({"max": torch.maximum, "min": torch.minimum}[op_name(func)](input, dim))
+    checked = _of_channels(func, input, dim, keepdim)
+    found = Pixelwise(lambda t: tuple(checked.apply(t)), checked.outputs * 2, several=True)
+    return Reading(found, named=getattr(torch.return_types, op_name(func)))
+
+
+@reads("argmax", "argmin")
+def number_of_largest(func: Function, input: Map, dim: Any = None, keepdim: bool = False) -> Pixelwise:
+    """The number of each pixel's largest channel."""
+    return _of_channels(func, input, dim, keepdim)
+
+
+def _of_channels(func: Function, input: Map, dim: Any, keepdim: bool) -> Pixelwise:
+    """One of the channels along a dimension."""
     if not isinstance(dim, int):
         raise Unknown(op_name(func))
     dims = [dim % input.form.ndim]
     channelwise(func, input, dims, input.form)  # refuses other dimensions
     after = input.form.resized({dims[0]: 1}) if keepdim else input.form.without(dims)
-    checked = channelwise(func, input, dims, after, dim, keepdim)
-    found = Pixelwise(lambda t: tuple(checked.apply(t)), (after, after), several=True)
-    return Reading(found, named=getattr(torch.return_types, op_name(func)))
+    return channelwise(func, input, dims, after, dim, keepdim)
 
 
 @reads("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")

@@ -61,7 +61,7 @@ class Reach(Map):
         return found
 
 
-def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary:
+def reach(network: nn.Module, *sides: int, channels: int = 3, edges: bool = True) -> Reach | Summary:
     """What the units of a network's feature map see of an image.
 
     Args:
@@ -69,6 +69,7 @@ def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary
             of global pools. Left as it is.
         sides: pixels along each axis of space.
         channels: of the images.
+        edges: whether it is asked what units at the image's edges see, too, as in `Sight`.
     Returns: The feature map, or the summary of those that were pooled.
     Raises: Unseen: the network uses an operation whose reach is not known, or ends in no map. UserError: it does not
         run on such an image.
@@ -76,7 +77,7 @@ def reach(network: nn.Module, *sides: int, channels: int = 3) -> Reach | Summary
     """
     weights = next((p for p in network.parameters() if p.is_floating_point()), _SINGLE)
     like = torch.empty(0, dtype=weights.dtype, device="meta")
-    image = Reach(Layout.plain(channels, len(sides)), tuple(Sight(side) for side in sides), like=like)
+    image = Reach(Layout.plain(channels, len(sides)), tuple(Sight(side, edges=edges) for side in sides), like=like)
     try:
         with reading(network):
             found = network(image)

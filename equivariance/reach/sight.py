@@ -31,6 +31,8 @@ class Sight:
         copied: how far into the map, in units counted from its first padded one, lies what the padding repeats; 0 where
             it repeats nothing.
         period: pixels after which the pattern of what units compute repeats; the largest stride so far, or a multiple.
+        edges: whether first and last hold for units of head and tail, too; else padding may repeat what no unit there
+            would see by itself.
     """
 
     size: int
@@ -41,6 +43,7 @@ class Sight:
     tail: int = 0
     copied: int = 0
     period: int = 1
+    edges: bool = True
 
     @property
     def field(self) -> int:
@@ -50,7 +53,7 @@ class Sight:
     def slide(self, kernel: Kernel) -> Sight:
         """The axis after a sliding operation."""
         room = self.size + kernel.before + kernel.after - kernel.span
-        if self.copied > kernel.reach:  # then a unit sees copies of pixels that it does not see itself
+        if self.edges and self.copied > kernel.reach:  # then a unit sees copies of pixels that it does not see itself
             raise Unknown(None, "padding before it repeats pixels beyond its reach")
         size = room // kernel.stride + 1
         # A last window that starts inside.
@@ -62,13 +65,15 @@ class Sight:
         # The last window that ends before the first unit of the tail.
         clear = (self.size - self.tail - 1 + kernel.before - kernel.reach) // kernel.stride + 1
         offset, stride = -kernel.before * self.stride, self.stride * kernel.stride
-        return Sight(
-            size,
-            stride,
-            self.first + offset,
-            self.last + offset + kernel.reach * self.stride,
-            head,
-            min(size, max(0, size - max(clear, 0))),
+        return replace(
+            self,
+            size=size,
+            stride=stride,
+            first=self.first + offset,
+            last=self.last + offset + kernel.reach * self.stride,
+            head=head,
+            tail=min(size, max(0, size - max(clear, 0))),
+            copied=0,
             period=self._period(stride),
         )
 
@@ -118,6 +123,7 @@ class Sight:
             min(size, max(0, tail)),
             self.copied * kernel.stride + (kernel.reach if self.copied else 0),
             self._period(stride),
+            self.edges,
         )
 
     def resampled(self, places: Places) -> Sight:
@@ -137,6 +143,7 @@ class Sight:
             places.size - places.up_to(self.size - self.tail),
             ceil(self.copied / places.step) if self.copied and places.step else self.copied,
             self._period(stride),
+            self.edges,
         )
 
     def _period(self, stride: Pixels) -> int:
@@ -156,6 +163,7 @@ class Sight:
             max(self.tail, other.tail),
             max(self.copied, other.copied),
             lcm(self.period, other.period),
+            self.edges,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,19 @@ def target(out: Any, shape: tuple[int, ...], dtype: torch.dtype, goes_on: bool) 
     if tuple(getattr(out, "shape", ())) != shape:
         raise UserError(f"out: shape {list(getattr(out, 'shape', ()))}; allowed: {list(shape)}")
     return out
+
+
+def held(part: Tensor, out: Any) -> Any:
+    """A part of the output as the array takes it.
+
+    Raises: UserError: the array has whole numbers, the output has not.
+    """
+    kind = str(getattr(out, "dtype", ""))
+    if part.is_floating_point() and re.search(r"int|bool", kind):
+        raise UserError(f"out: {kind}, the output is {str(part.dtype)[6:]}; allowed: floating-point numbers")
+    if isinstance(out, Tensor):
+        return part.to(out.device)
+    return (part.float() if part.dtype == torch.bfloat16 else part).numpy()
 
 
 def beside(out: Any) -> Path | None:

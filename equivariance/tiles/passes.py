@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from equivariance.errors import UserError
-from equivariance.tiles.arrays import Source
+from equivariance.tiles.arrays import Source, held
 from equivariance.tiles.devices import spread
 from equivariance.tiles.output import Selected
 from equivariance.tiles.plan import Plan, Tile
@@ -76,8 +76,7 @@ class Run:
         rest = [(n, tile) for n, tile in enumerate(self.plan.tiles) if n not in self.record.done]
         for tiles, maps in self._over(self._batches(rest), "tiles", compute):
             for (_, tile), part in zip(tiles, maps, strict=True):
-                part = part.float() if part.dtype == torch.bfloat16 else part
-                out[(slice(None), *(slice(s.first, s.last) for s in tile))] = part.numpy()
+                out[(slice(None), *(slice(s.first, s.last) for s in tile))] = held(part, out)
             if hasattr(out, "flush"):
                 out.flush()
             self.record.tiles([number for number, _ in tiles])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -81,7 +82,10 @@ class Known(Watching):
         if at >= len(self.moments):
             raise Reached(args[0] if args else kwargs["input"])
         if func in NORMS:
-            return _normalised(self.moments[at], **bound(func, args, kwargs))
+            given = bound(func, args, kwargs)
+            few = given["input"].new_zeros(1, given["input"].shape[1], 2)
+            kind = func(**{**given, "input": few}).dtype  # which autocast may choose
+            return _normalised(self.moments[at], **{**given, "input": given["input"].to(kind)})
         template = func(*args, **kwargs)
         mean = self.moments[at].mean.to(template)
         return mean.reshape(1, -1, *(1,) * (template.dim() - 2)).expand_as(template).contiguous()
@@ -100,5 +104,9 @@ def _normalised(
     mean, variance = (t.reshape(num_groups or input.shape[1], -1) for t in (moments.mean, moments.variance))
     centre = mean.mean(1, keepdim=True)
     spread = (variance + (mean - centre).square()).mean(1, keepdim=True)
-    centre, spread = (t.expand_as(mean).reshape(-1).to(input) for t in (centre, spread))
-    return F.batch_norm(input, centre, spread, weight, bias, False, 0.0, eps)
+    centre, spread = (t.expand_as(mean).reshape(-1) for t in (centre, spread))
+    kind = torch.promote_types(input.dtype, torch.float32)  # norms of halves compute in it, too
+    weight, bias = (None if t is None else t.to(kind) for t in (weight, bias))
+    return F.batch_norm(
+        input, centre.to(input.device, kind), spread.to(input.device, kind), weight, bias, False, 0.0, eps
+    )

@@ -139,7 +139,8 @@ def trace(network: Selected, sides: tuple[int, ...], channels: int) -> Trace:
     found = Trace(sides)
     with torch.no_grad(), _Watch(found):
         try:
-            last = reach(network, *sides, channels=channels)  # type: ignore[arg-type]
+            # Tiles have the image's edge with the units that padding repeats there: what those see is not asked.
+            last = reach(network, *sides, channels=channels, edges=False)  # type: ignore[arg-type]
         except Unseen as unseen:
             raise Unfollowed(unseen, found) from None
         except UserError:
