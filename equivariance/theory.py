@@ -117,35 +117,39 @@ def smallest_certified_border(
     if largest is None or not proven(largest, top):
         return None
     period = max(sight.period for sights in largest for sight in sights)
-    base = top % period  # of borders base + n * period: certified at high, not at low
-
-    def certain(n: int) -> bool:
-        return proven(pooled_at(base + n * period), base + n * period)
-
-    def expected(n: int) -> bool:
-        border = base + n * period
-        return proven(_grown(largest, 2 * (border - top)), border)
-
-    high = _threshold(expected, top // period)
-    if not ((high == 0 or not certain(high - 1)) and certain(high)):  # something does not grow with the image
-        high = _threshold(certain, top // period)
-    low = high - 1
+    high = _threshold(
+        lambda border: proven(pooled_at(border), border),
+        lambda border: proven(_grown(largest, 2 * (border - top)), border),
+        range(top % period, top + 1, period),
+    )
     # Near the threshold the picture's phase decides, so a certified border can have uncertified ones above it; that
     # pattern repeats with the stride while the distance to the edge grows, so a few strides further all are certified.
-    least = max(0, base + low * period + 1)
-    sides = {placed(border).side: border for border in range(least, base + (high + 3) * period)}
+    least = max(0, high - period + 1)
+    sides = {placed(border).side: border for border in range(least, high + 3 * period)}
     pooled = _pooled_on(network, list(sides), period, channels)
     runs = ((b, pooled[side]) for side, b in sides.items() if pooled[side] is not None)
     return 1 + max((b for b, found in runs if not proven(found, b)), default=least - 1)
 
 
-def _threshold(certain: Callable[[int], bool], high: int) -> int:
-    """A number that is certain, as `high` is, and whose predecessor, if not negative, is not; by bisection."""
-    low = -1
+def _threshold(certain: Callable[[int], bool], expected: Callable[[int], bool], borders: range) -> int:
+    """A border that is certified, as the last of `borders` is, and whose predecessor, if there is one, is not.
+
+    Args:
+        certain: asks the network.
+        expected: the same at no cost, where every map grows with the image; where one does not, it may be wrong.
+        borders: a period apart.
+    """
+    likely = _bisected(expected, borders)
+    asked = (likely == borders[0] or not certain(likely - borders.step)) and certain(likely)
+    return likely if asked else _bisected(certain, borders)
+
+
+def _bisected(certain: Callable[[int], bool], borders: range) -> int:
+    low, high = -1, len(borders) - 1
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if certain(middle) else (middle, high)
-    return high
+        low, high = (low, middle) if certain(borders[middle]) else (middle, high)
+    return borders[high]
 
 
 def _pooled_on(network: nn.Module, sides: list[int], period: int, channels: int) -> dict[int, Pools | None]:
