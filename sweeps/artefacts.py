@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps import records
 from sweeps.general import artefact
+from sweeps.published import tally
 from sweeps.tracking.mirror import Mirror
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def formatted(drawn: Any, table: pandas.DataFrame, form: str) -> str:
         return shown.to_latex(escape=True, multirow=False)
     if form == "md":
         return markdown(shown.reset_index())
-    return f"{drawn.TITLE}\n{drawn.UNITS}\n\n{shown.to_string()}\n"
+    told = tally(table)
+    return f"{drawn.TITLE}\n{drawn.UNITS}\n" + (f"{told}\n" if told else "") + f"\n{shown.to_string()}\n"
 
 
 def markdown(table: pandas.DataFrame) -> str:

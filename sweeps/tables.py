@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sweeps import intervals
+from sweeps import published as reference
 
 if TYPE_CHECKING:
     import pandas
@@ -139,7 +140,7 @@ def pivot(table: pandas.DataFrame, rows: list[str], column: str, metric: str) ->
     wide = shown.pivot_table(index=rows, columns=column, values="cell", aggfunc="first", sort=False)
     published = table.dropna(subset=["published"]) if "published" in table else table.iloc[:0]
     if len(published):
-        beside = published.assign(cell=published["published"].map("{:g}".format))
+        beside = published.assign(cell=[reference.said(row) for row in published.to_dict("records")])
         beside = beside.assign(**{rows[-1]: beside[rows[-1]] + ", published"})
         theirs = beside.pivot_table(index=rows, columns=column, values="cell", aggfunc="first", sort=False)
         wide = pd.concat([wide, theirs])

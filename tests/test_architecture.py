@@ -136,6 +136,7 @@ SHARED = ("sweeps.records.", "sweeps.errors.", "sweeps.terminal.", "sweeps.regis
 DRAWING = (
     *(*SHARED, "sweeps.pages.", "sweeps.tables.", "sweeps.intervals.", "sweeps.comparisons.", "sweeps.verdicts."),
     "sweeps.artefacts.",
+    "sweeps.published.",
 )
 DRAWN = {"artefact", "artefact.py", "figure.py", "film.py"}
 

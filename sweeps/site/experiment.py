@@ -13,6 +13,7 @@ from sweeps.artefacts import Runs, usable
 from sweeps.general import artefact
 from sweeps.pages import Page
 from sweeps.plain import plain
+from sweeps.published import tally
 from sweeps.site.address import slug
 from sweeps.site.grid import Grid, grid
 from sweeps.site.provenance import Source, Sources
@@ -31,6 +32,7 @@ class Part:
         units: of its numbers.
         grid: the table.
         name: its anchor.
+        tally: how many published values ours agrees with, and by what rule; empty: none.
         figure: markup; empty: none.
         film: an animation as a data address; empty: none.
     """
@@ -39,6 +41,7 @@ class Part:
     units: str
     grid: Grid
     name: str
+    tally: str = ""
     figure: str = ""
     film: str = ""
 
@@ -119,4 +122,4 @@ def _parts(address: str, drawn: Any, key: str, runs: Runs, sources: Sources) -> 
     film = drawn.animation(runs) if hasattr(drawn, "animation") else None
     moving = f"data:image/gif;base64,{base64.b64encode(film).decode()}" if film else ""
     still = svg(figure, name) if figure is not None else ""
-    return [Part(title, str(drawn.UNITS), grid(title, drawn.shown(table), sources), name, still, moving)]
+    return [Part(title, str(drawn.UNITS), grid(title, drawn.shown(table), sources), name, tally(table), still, moving)]

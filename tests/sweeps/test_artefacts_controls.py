@@ -72,7 +72,7 @@ def test_red_green_shows_both_protocols_beside_the_published_table(red_green, ca
     assert main(["red_green"]) == 0
     said = capsys.readouterr().out
     assert "85.0 ± 1.4 [79, 91] (2)" in said
-    assert "89.7 ± 0.5" in said
+    assert "89.7 ± 0.43: released agrees, paper agrees" in said  # 0.05 and 2.26 * 0.5 / 3
     assert "released" in said
     assert "87.2" in said
     assert (red_green / "results" / "red_green.png").stat().st_size > 10_000
@@ -158,7 +158,9 @@ def test_impulse_gives_the_largest_responses_beside_the_published_ones(impulses,
     found = {r["conv"]: r for r in rows_of(capsys)}
     assert (float(found["same"]["class_1"]), float(found["same"]["class_2"])) == (0, 1)
     assert (found["same"]["told_apart"], found["full"]["told_apart"]) == ("True", "False")
-    assert (found["same"]["published"], found["full"]["published"]) == ("0 / 1", "1 / 1")
+    theirs = {conv: (row["published_class_1"], row["published_class_2"]) for conv, row in found.items()}
+    assert (theirs["same"], theirs["full"]) == (("0.0000", "1.0000"), ("1.0000", "1.0000"))
+    assert {row["published_class_1_verdict"] for row in found.values()} == {"agrees"}
 
 
 @pytest.mark.parametrize("form", ["text", "md", "latex"])

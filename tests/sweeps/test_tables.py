@@ -131,8 +131,8 @@ class TestQuadrant:
             ("densenet121", "frozen-pretrained", "same", 256): 87.5,
             ("densenet121", "scratch", "same", 256): 100,
         }.items():
-            assert quadrant.PUBLISHED[key] == value
-        assert len(quadrant.PUBLISHED) == 3 * 3 * 7
+            assert quadrant.PUBLISHED.find("accuracy", dict(zip(AXES, key, strict=True))).value == value
+        assert len(quadrant.PUBLISHED.rows) == 3 * 3 * 7
 
     def test_the_published_value_stands_beside_ours_where_there_is_one(self):
         table = quadrant.table(frame(run(0.9, border=64), run(0.5, border=64, conv="full"), run(0.9, border=24)))
@@ -150,7 +150,10 @@ class TestQuadrant:
         shown = quadrant.shown(quadrant.table(frame(run(0.5, 0), run(0.7, 1), run(0.75, border=16))))
         ours = shown.loc[("resnet18", "frozen-random", "same")]
         assert list(ours) == ["60.0 ± 14.1 [16, 100] (2)", "75.0 [58, 89] (1, pictures alone)"]
-        assert list(shown.loc[("resnet18", "frozen-random", "same, published")]) == ["100", "100"]
+        assert list(shown.loc[("resnet18", "frozen-random", "same, published")]) == [
+            "100 ± 0.7, agrees",
+            "100 ± 0.7, differs",
+        ]
 
     def test_a_figure_has_a_panel_an_architecture(self):
         runs = [

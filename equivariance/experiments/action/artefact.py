@@ -1,15 +1,14 @@
-"""Action recognition: accuracy of clips and videos, the gap between training and test, and what changes it.
-
-Published: Kayhan & van Gemert 2020, README of the authors' code; one run each, clip accuracy in percent.
-"""
+"""Action recognition: accuracy of clips and videos, the gap between training and test, and what changes it."""
 
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equivariance.experiments.looks import CONV_COLOURS, ordered
-from sweeps import comparisons, tables
+from sweeps import comparisons, published, tables
+from sweeps.published import Reference
 
 if TYPE_CHECKING:
     import pandas
@@ -28,29 +27,8 @@ COMMAND = "python -m equivariance.run -m +sweep=action"
 NEEDS = ("accuracy", "video_accuracy", "train_accuracy", "gap", "gmacs")
 AXES = ["data", "arch", "conv", "conv.axes"]
 BASE = "same"
-# By data, network, convolution type and its axes.
-PUBLISHED = {
-    ("ucf101", "resnet3d_18", "same", "space"): 38.6,
-    ("ucf101", "resnet3d_18", "full", "space"): 40.6,
-    ("ucf101", "resnet3d_18", "full", "space+time"): 42.2,
-    ("ucf101", "resnet3d_34", "same", "space"): 37.0,
-    ("ucf101", "resnet3d_34", "full", "space"): 46.9,
-    ("ucf101", "resnet3d_50", "same", "space"): 36.2,
-    ("ucf101", "resnet3d_50", "full", "space"): 44.1,
-    ("hmdb51", "resnet3d_18", "same", "space"): 16.1,
-    ("hmdb51", "resnet3d_18", "full", "space"): 19.3,
-    ("hmdb51", "resnet3d_34", "same", "space"): 15.2,
-    ("hmdb51", "resnet3d_34", "full", "space"): 18.3,
-    ("hmdb51", "resnet3d_50", "same", "space"): 14.3,
-    ("hmdb51", "resnet3d_50", "full", "space"): 19.0,
-}
-# Gaps as read off the training curves of 150 epochs, ± 1 point.
-PUBLISHED_GAPS = {
-    ("ucf101", "resnet3d_18", "same", "space"): 48.4,
-    ("ucf101", "resnet3d_18", "full", "space"): 34.6,
-    ("hmdb51", "resnet3d_18", "same", "space"): 34.3,
-    ("hmdb51", "resnet3d_18", "full", "space"): 24.8,
-}
+PUBLISHED = Reference(Path(__file__).with_name("published.csv"))
+THEIRS = {"published": "accuracy", "published_gap": "gap"}  # by column
 COMPARED = ("accuracy", "gap")
 STYLES = {"space": "-", "space+time": "--"}
 
@@ -66,9 +44,8 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     compared = [_less_same(dict(zip(keys, key, strict=True)), runs, keys, cells) for key, runs in cells.items()]
     for column in compared[0]:
         found[column] = [row[column] for row in compared]
-    for column, values in (("published", PUBLISHED), ("published_gap", PUBLISHED_GAPS)):
-        found[column] = [values.get(key) for key in found[AXES].itertuples(index=False, name=None)]
-        found[column] = found[column].astype(float)
+    for column, metric in THEIRS.items():
+        found = PUBLISHED.beside(found, metric, column, (f"{metric}_low", f"{metric}_high"))
     by = ["data", "arch", *settings, "conv", "conv.axes"]
     return found.sort_values(by, key=lambda c: c.map(ordered) if c.name == "conv" else c, ignore_index=True)
 
@@ -99,9 +76,9 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     said["gap"] = [tables.summary(row, "gap", ".1f") for row in rows]
     for metric in COMPARED:
         said[f"{'clips' if metric == 'accuracy' else metric}, less same"] = [_difference(row, metric) for row in rows]
-    for column, name in (("published", "published"), ("published_gap", "published gap")):
+    for column in THEIRS:
         if table[column].notna().any():
-            said[name] = table[column].map(lambda p: "" if p != p else f"{p:.1f}")
+            said[column.replace("_", " ")] = [published.said(row, column) for row in rows]
     said["10⁶ multiply-adds"] = (1000 * table["gmacs_mean"]).map("{:.0f}".format)
     return said.set_index(keys)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equivariance.experiments.looks import CONV_COLOURS, ordered
 from sweeps import tables
+from sweeps.published import Reference, said
 
 if TYPE_CHECKING:
     import pandas
@@ -17,27 +19,22 @@ if TYPE_CHECKING:
 TITLE = "Is red left of green? In training the height gives it away; at test it is as in training, or swapped"
 UNITS = (
     "accuracy in %, mean ± std [95 % interval over seeds and test images] (seeds);"
-    " published: std over 10 runs, tested on training images; ceiling: fresh images"
+    " published: 95 % of the mean of 10 runs, tested on training images; ceiling: fresh images"
 )
 COMMAND = "python -m equivariance.run -m +sweep=red_green"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("similar", "dissimilar", "n")
 AXES = ["conv", "protocol"]
+SIDES = ("similar", "dissimilar")
 SHIFTS = 16  # rows, at which heights are swapped
-# Mean and population deviation over 10 runs, in percent: similar, dissimilar. README of the authors' code.
-PUBLISHED = {
-    "valid": ((100.0, 0.0), (0.2, 0.1)),
-    "same": ((99.8, 0.1), (8.4, 0.7)),
-    "circular": ((73.7, 1.0), (73.7, 1.0)),
-    "full": ((89.7, 0.5), (89.7, 0.5)),
-}
+PUBLISHED = Reference(Path(__file__).with_name("published.csv"))
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a type and protocol, in percent: similar and dissimilar with intervals, ceiling, published, the curve."""
     curve = tuple(f"shift_{s}" for s in range(SHIFTS + 1))
     halves: list[pandas.DataFrame] = []
-    for side, others in (("similar", ()), ("dissimilar", ("ceiling", *curve))):
+    for side, others in zip(SIDES, ((), ("ceiling", *curve)), strict=True):
         half = tables.cells(frame, AXES, side, others)
         names = {"low": f"{side}_low", "high": f"{side}_high"}
         half = half.drop(columns=["certified", "over"] if halves else "certified").rename(columns=names)
@@ -45,9 +42,8 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     keys = list(halves[0].columns[: list(halves[0].columns).index("n") + 1])
     found = halves[0].merge(halves[1], on=keys)
     found[["ceiling", *curve]] *= 100
-    for number, column in enumerate(("published_similar", "published_dissimilar")):
-        found[column] = [PUBLISHED[c][number][0] if c in PUBLISHED else None for c in found["conv"]]
-        found[column] = found[column].astype(float)
+    for side in SIDES:
+        found = PUBLISHED.beside(found, side, f"published_{side}", (f"{side}_low", f"{side}_high"))
     order = found["conv"].map(ordered) * 2 + (found["protocol"] == "paper")
     return found.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 
@@ -59,15 +55,14 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     columns = list(table.columns)
     keys = [k for k in columns[: columns.index("n")] if k != "protocol"]
     parts = {}
-    for side in ("similar", "dissimilar"):
+    for side in SIDES:
         cells = table.assign(cell=[tables.said(row, side, f"{side}_") for row in table.to_dict("records")])
         wide = cells.pivot_table(index=keys, columns="protocol", values="cell", aggfunc="first", sort=False)
         for protocol in ("released", "paper"):
             if protocol in wide:
                 parts[side, protocol] = wide[protocol]
-        convs = wide.index.get_level_values("conv")
-        published = [_published(conv, side) for conv in convs]
-        parts[side, "published"] = pd.Series(published, index=wide.index)
+        beside = [_published(table[(table[keys] == list(key)).all(axis=1)], side) for key in _keys(wide)]
+        parts[side, "published"] = pd.Series(beside, index=wide.index)
     ceilings = table.drop_duplicates(keys).set_index(keys)["ceiling"]
     parts["", "ceiling"] = ceilings.map(lambda c: "" if c != c or c is None else f"{c:.1f}")
     return pd.DataFrame(parts).fillna("")
@@ -122,8 +117,16 @@ def _legend(figure: Figure, convs: list[str]) -> None:
     figure.legend(handles=entries, loc="outside lower center", ncols=3 * len(figure.axes), frameon=False)
 
 
-def _published(conv: str, side: str) -> str:
-    if conv not in PUBLISHED:
-        return ""
-    mean, deviation = PUBLISHED[conv][("similar", "dissimilar").index(side)]
-    return f"{mean:.1f} ± {deviation:.1f}"
+def _keys(wide: pandas.DataFrame) -> list[tuple]:
+    return [key if isinstance(key, tuple) else (key,) for key in wide.index]
+
+
+def _published(rows: pandas.DataFrame, side: str) -> str:
+    """The published value of one type, and which of our protocols agrees with it."""
+    name = f"published_{side}"
+    verdicts = [
+        f"{row['protocol']} {row[f'{name}_verdict']}" for row in rows.to_dict("records") if row[f"{name}_verdict"]
+    ]
+    return ": ".join(
+        part for part in (said({**rows.iloc[0], f"{name}_verdict": ""}, name), ", ".join(verdicts)) if part
+    )

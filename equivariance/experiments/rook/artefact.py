@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equivariance.experiments.looks import ordered
 from equivariance.experiments.rook import film
-from sweeps import tables
+from sweeps import published, tables
+from sweeps.published import Reference
 
 if TYPE_CHECKING:
     import pandas
@@ -23,8 +25,7 @@ COMMAND = "python -m equivariance.run -m +sweep=rook"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("accuracy", "n")
 AXES = ["conv", "protocol"]
-# The saved output of the authors' notebook: same padding, five seeds, 100.0 ± 0.0, one seed at a loss of 0.679.
-PUBLISHED = {"same": 100.0}
+PUBLISHED = Reference(Path(__file__).with_name("published.csv"))
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
@@ -36,7 +37,7 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
         others=("loss", "margin"),
         sampled=False,  # both images there are
     )
-    found["published"] = found["conv"].map(PUBLISHED).astype(float)
+    found = PUBLISHED.beside(found, "accuracy")
     order = found["conv"].map(ordered) * 2 + (found["protocol"] == "released")
     return found.drop(columns="certified").loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 
@@ -48,7 +49,7 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     said["accuracy"] = [tables.said(row, "accuracy") for row in table.to_dict("records")]
     said["loss"] = table["loss"].map("{:.4f}".format)
     said["margin"] = table["margin"].map("{:.2f}".format)
-    said["published"] = table["published"].map(lambda p: "" if p != p else f"{p:g}")
+    said["published"] = [published.said(row) for row in table.to_dict("records")]
     return said.set_index(keys)
 
 

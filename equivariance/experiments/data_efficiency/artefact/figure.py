@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from equivariance.experiments.data_efficiency.artefact import published
-from equivariance.experiments.data_efficiency.artefact.variants import BASE, Variant, families, find
+from equivariance.experiments.data_efficiency.artefact.variants import (
+    BASE,
+    PER_CLASS,
+    PUBLISHED,
+    Variant,
+    families,
+    find,
+)
 from equivariance.experiments.looks import CONV_COLOURS
 from sweeps import comparisons, intervals
 
@@ -88,7 +94,7 @@ def panels(above: Axes, below: Axes, variants: list[Variant], imagenet: bool) ->
             _line(below, [(n * beside, *_difference(variant, base, n)) for n in both], variant.name, look)
     ticks = sorted({n for variant in variants for n in variant.runs})
     if imagenet:
-        ticks = sorted({*ticks, *published.curve("same")})
+        ticks = sorted({*ticks, *_curve("same")})
         _theirs(above, below)
     below.axhline(0, color=CONV_COLOURS["same"], linewidth=0.8, zorder=0)
     below.set_xscale("log")
@@ -127,7 +133,12 @@ def _difference(variant: Variant, base: Variant, count: int) -> tuple[float, flo
 def _theirs(above: Axes, below: Axes) -> None:
     look: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 9, "mfc": "none"}
     for conv in ("same", "full"):
-        curve = published.curve(conv)
+        curve = _curve(conv)
         above.plot(list(curve), list(curve.values()), color=CONV_COLOURS[conv], label=f"published, {conv}", **look)
-    added = [published.curve("full")[count] - published.curve("same")[count] for count in published.curve("same")]
-    below.plot(list(published.curve("same")), added, color=CONV_COLOURS["full"], **look)
+    same, full = _curve("same"), _curve("full")
+    below.plot(list(same), [full[count] - same[count] for count in same], color=CONV_COLOURS["full"], **look)
+
+
+def _curve(conv: str) -> dict[int, float]:
+    """The published accuracies of a type by pictures a class, in percent."""
+    return PUBLISHED.along(PER_CLASS, "accuracy", conv=conv)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equivariance.experiments.looks import ordered
 from sweeps import tables
+from sweeps.published import Reference
 
 if TYPE_CHECKING:
     import pandas
 
+PUBLISHED = Reference(Path(__file__).with_name("published.csv"))
 PER_CLASS, CONTROL, PLACEMENT = "data.per_class", "experiment.control", "experiment.placement"
 AXES = ["data", "arch", PLACEMENT, "conv", CONTROL, PER_CLASS]
 CONTROLS = ("none", "margin", "width", "crop")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from equivariance.experiments.looks import ordered
-from equivariance.experiments.patch_matching.artefact import comparisons, published
+from equivariance.experiments.patch_matching.artefact import comparisons
 from equivariance.experiments.patch_matching.artefact.figure import figure
-from equivariance.experiments.patch_matching.artefact.variants import AXES, BASE, HEAD, HEADS, TRIPLETS, same
-from sweeps import intervals, tables
+from equivariance.experiments.patch_matching.artefact.variants import AXES, HEAD, HEADS, PUBLISHED, TRIPLETS, same
+from sweeps import intervals, published, tables
 
 if TYPE_CHECKING:
     import pandas
@@ -42,8 +42,9 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
         row = dict(zip(keys, key, strict=True)) | {"n": len(seeds)} | _level(seeds)
         row |= {name: seeds[f"metrics.{name}"].mean() for name in ("descriptor", "parameters", "gmacs")}
         row |= _difference(seeds, same(row, keys, cells))
-        rows.append(row | _published(row))
-    whole = pd.DataFrame(rows)
+        rows.append(row)
+    whole = PUBLISHED.beside(pd.DataFrame(rows), "fpr95", ends=("fpr95_low", "fpr95_high"))
+    whole = PUBLISHED.beside(whole, "difference", "published_difference", ("difference_low", "difference_high"))
     places = {"conv": ordered, HEAD: lambda head: list(HEADS).index(head)}
     by = ["data", *settings, "conv", HEAD, TRIPLETS]
     return whole.sort_values(by, key=lambda c: c.map(places[c.name]) if c.name in places else c, ignore_index=True)
@@ -79,14 +80,6 @@ def _difference(seeds: pandas.DataFrame, base: pandas.DataFrame | None) -> dict[
     return {"difference": sum(values) / len(values), "difference_low": low, "difference_high": high}
 
 
-def _published(row: dict[str, Any]) -> dict[str, float]:
-    theirs, added = published.SAME.get(row[TRIPLETS]), published.ADDED.get(row[TRIPLETS])
-    if row["data"] != "phototour" or theirs is None or added is None or row["conv"] not in (BASE, "full"):
-        return {"published": float("nan"), "published_difference": float("nan")}
-    full = row["conv"] == "full"
-    return {"published": theirs + added * full, "published_difference": added if full else float("nan")}
-
-
 def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     """The table for people."""
     keys = list(table.columns[: list(table.columns).index("n")])
@@ -95,8 +88,8 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     said["FPR95"] = [_said_level(row) for row in rows]
     said["less same"] = [_said_difference(row) for row in rows]
     if table["published"].notna().any():
-        said["published"] = table["published"].map(lambda p: "" if p != p else f"{p:.1f}")
-        said["published, less same"] = table["published_difference"].map(lambda p: "" if p != p else f"{p:+.2f}")
+        said["published"] = [published.said(row) for row in rows]
+        said["published, less same"] = [published.said(row, "published_difference") for row in rows]
     said["numbers"] = table["descriptor"].map("{:.0f}".format)
     said["parameters"] = table["parameters"].map("{:.0f}".format)
     said["10⁶ multiply-adds"] = (1000 * table["gmacs"]).map("{:.0f}".format)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from equivariance.experiments.looks import CONV_COLOURS
-from equivariance.experiments.patch_matching.artefact.published import ADDED, SAME
-from equivariance.experiments.patch_matching.artefact.variants import BASE, HEAD, HEADS, TRIPLETS
+from equivariance.experiments.patch_matching.artefact.variants import BASE, HEAD, HEADS, PUBLISHED, TRIPLETS
 
 if TYPE_CHECKING:
     import pandas
@@ -48,7 +47,7 @@ def panels(above: Axes, below: Axes, table: pandas.DataFrame, keys: list[str]) -
     for number, (key, line) in enumerate(lines):
         _line(above, below, dict(zip(names, key, strict=True)), line, number - (len(lines) - 1) / 2)
     _theirs(above, below, data)
-    ticks = sorted({*table[TRIPLETS], *(SAME if data == "phototour" else ())})
+    ticks = sorted({*table[TRIPLETS], *(PUBLISHED.along(TRIPLETS, "fpr95") if data == "phototour" else ())})
     below.set_xscale("log")
     below.set_xlim(ticks[0] / 1.3, ticks[-1] * 1.3)
     below.set_xticks(ticks, [f"{t:,}".replace(",", " ") for t in ticks])
@@ -80,10 +79,9 @@ def _line(above: Axes, below: Axes, names: dict[str, Any], line: pandas.DataFram
 def _theirs(above: Axes, below: Axes, data: str) -> None:
     if data != "phototour":
         return
-    x = sorted(SAME)
-    same, added = [SAME[n] for n in x], [ADDED[n] for n in x]
+    same, full = (PUBLISHED.along(TRIPLETS, "fpr95", conv=conv) for conv in (BASE, "full"))
+    added = PUBLISHED.along(TRIPLETS, "difference", conv="full")
     look: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 9, "mfc": "none"}
-    above.plot(x, same, color=CONV_COLOURS[BASE], label="published, same", **look)
-    full = [a + b for a, b in zip(same, added, strict=True)]
-    above.plot(x, full, color=CONV_COLOURS["full"], label="published, full", **look)
-    below.plot(x, added, color=CONV_COLOURS["full"], **look)
+    above.plot(list(same), list(same.values()), color=CONV_COLOURS[BASE], label="published, same", **look)
+    above.plot(list(full), list(full.values()), color=CONV_COLOURS["full"], label="published, full", **look)
+    below.plot(list(added), list(added.values()), color=CONV_COLOURS["full"], **look)

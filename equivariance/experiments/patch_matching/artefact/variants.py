@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sweeps.published import Reference
 
 if TYPE_CHECKING:
     import pandas
 
 HEAD, TRIPLETS, BASE = "experiment.head", "experiment.triplets", "same"
+PUBLISHED = Reference(Path(__file__).with_name("published.csv"))
 AXES = ["data", "conv", HEAD, TRIPLETS]
 ALIKE = ("max", "flat", "whole")  # heads that are one and the same on the published map of 8×8
 HEADS = {"flat": "-", "max": "--", "whole": "-.", "global": ":"}

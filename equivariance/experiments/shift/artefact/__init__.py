@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from equivariance.experiments.looks import CONV_COLOURS, ordered
 from equivariance.experiments.shift.artefact import comparisons, diagonal, leaks
-from equivariance.experiments.shift.artefact.variants import AXES, SAMPLINGS
-from sweeps import tables
+from equivariance.experiments.shift.artefact.variants import AXES, PUBLISHED, SAMPLINGS
+from sweeps import published, tables
 
 if TYPE_CHECKING:
     import pandas
@@ -24,25 +24,6 @@ COMMAND = "python -m equivariance.run -m +sweep=shift"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("accuracy", "accuracy_moved", "consistency", "one_pixel", "one_pixel_worst", "circular")
 MORE = {"comparisons": comparisons, "leaks": leaks, "diagonal": diagonal}
-# Consistency of crops in percent, ResNets on 200 classes of ImageNet; README of the authors' code, one run each.
-PUBLISHED = {
-    ("resnet18", "same", "strided"): 86.43,
-    ("resnet18", "full", "strided"): 88.38,
-    ("resnet18", "same", "blur"): 88.32,
-    ("resnet18", "full", "blur"): 90.03,
-    ("resnet34", "same", "strided"): 87.62,
-    ("resnet34", "full", "strided"): 90.12,
-    ("resnet34", "same", "blur"): 89.21,
-    ("resnet34", "full", "blur"): 91.53,
-    ("resnet50", "same", "strided"): 90.21,
-    ("resnet50", "full", "strided"): 91.36,
-    ("resnet50", "same", "blur"): 91.68,
-    ("resnet50", "full", "blur"): 92.75,
-    ("resnet101", "same", "strided"): 90.76,
-    ("resnet101", "full", "strided"): 91.71,
-    ("resnet101", "same", "blur"): 92.36,
-    ("resnet101", "full", "blur"): 92.86,
-}
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
@@ -50,8 +31,7 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     found = tables.summaries(frame, AXES, dict.fromkeys(NEEDS, 100.0))
     ends = [c for metric in NEEDS for c in (f"{metric}_low", f"{metric}_high")]
     found[ends] = found[ends].clip(0, 100)  # Student's knows of no bounds
-    found["published"] = [PUBLISHED.get(key) for key in found[AXES].itertuples(index=False, name=None)]
-    found["published"] = found["published"].astype(float)
+    found = PUBLISHED.beside(found, "consistency", ends=None)
     order = found["conv"].map(ordered) * len(SAMPLINGS) + found["downsample"].map(SAMPLINGS.index)
     return found.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 
@@ -64,7 +44,7 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
         rows = table.to_dict("records")
         said[metric.replace("_", " ")] = [tables.summary(row, metric, ".1f") for row in rows]
     if table["published"].notna().any():
-        said["consistency, published"] = table["published"].map(lambda p: "" if p != p else f"{p:g}")
+        said["consistency, published"] = [published.said(row) for row in table.to_dict("records")]
     return said.set_index(keys)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from equivariance.experiments.looks import CONV_COLOURS
-from equivariance.experiments.shift.artefact.variants import Variant, families
-from sweeps import intervals
+from equivariance.experiments.shift.artefact.variants import PUBLISHED, Variant, families
+from sweeps import intervals, published
 
 if TYPE_CHECKING:
     import pandas
@@ -20,15 +20,6 @@ UNITS = (
     "accuracy in % [95 % over seeds] (seeds), mean of all places; swing: the best place less the worst, in points;\n"
     "published: 65 crops of photographs, ResNets on 200 classes of ImageNet, one run each"
 )
-# Mean top-1 of 65 crops in percent; README of the authors' code.
-_READ = {
-    "resnet18": (79.43, 82.74, 81.96, 83.95),
-    "resnet34": (82.06, 85.66, 83.73, 86.91),
-    "resnet50": (86.36, 87.92, 87.50, 88.93),
-    "resnet101": (86.95, 87.78, 88.22, 88.73),
-}
-_CELLS = (("same", "strided"), ("full", "strided"), ("same", "blur"), ("full", "blur"))
-PUBLISHED = {(arch, *cell): value for arch, row in _READ.items() for cell, value in zip(_CELLS, row, strict=True)}
 LINES = {"strided": "-", "blur": "--", "polyphase": ":"}
 
 
@@ -37,15 +28,16 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
+    settings: list[dict[str, str]] = []
     for family, variant, curve in _curves(frame):
         means = curve.mean(axis=1)
         low, high = intervals.of_values(means.to_list())
-        published = PUBLISHED.get((family["arch"], variant.conv, variant.downsample), float("nan"))
         by_place = curve.mean()
         numbers = {"n": len(curve), "diagonal_mean": means.mean(), "low": low, "high": high}
         swing = float(by_place.max() - by_place.min())
-        rows.append(family | {"variant": variant.name} | numbers | {"swing": swing, "published": published})
-    return pd.DataFrame(rows)
+        rows.append(family | {"variant": variant.name} | numbers | {"swing": swing})
+        settings.append({"arch": family["arch"], "conv": variant.conv, "downsample": variant.downsample})
+    return PUBLISHED.beside(pd.DataFrame(rows), "diagonal", ends=None, settings=pd.DataFrame(settings))
 
 
 def shown(table: pandas.DataFrame) -> pandas.DataFrame:
@@ -57,7 +49,7 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
     said["diagonal"] = [f"{r['diagonal_mean']:.1f}{i} ({r['n']})" for r, i in zip(rows, interval, strict=True)]
     said["swing"] = table["swing"].map("{:.1f}".format)
     if table["published"].notna().any():
-        said["published"] = table["published"].map(lambda p: "" if p != p else f"{p:g}")
+        said["published"] = [published.said(row) for row in rows]
     return said.set_index(keys)
 
 
