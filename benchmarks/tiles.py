@@ -1,14 +1,19 @@
 """`python -m benchmarks tiles`: a U-Net over an image in tiles, by this project and by what users do today.
 
 At the same tile and the same halo, against the whole image at once:
-- `tiled`: ours; at the exact halo it is proved to be the whole image's output;
+- `tiled`: ours; at the exact halo it first proves that its output is the whole image's, which is timed with the rest,
+  and takes smaller tiles where no more of them are needed;
 - `loop`: overlapping crops, the halo cut off, written out as in most scripts;
 - `monai constant`, `monai gaussian`: MONAI's sliding_window_inference with the overlap that this halo makes, blended by
   either of its weights (`pip install monai`; left out where it is missing).
 
-The largest error is of the output's root mean square. Seconds are medians of `--repeats`, all ways alternating in one
-process; memory is by how much a process
-of its own grows beyond what a single tile took.
+The largest error is of the output's root mean square. Seconds are of the processor, medians of `--repeats`, all ways
+alternating in one process; memory is by how much a process of its own grows beyond what a single tile took.
+
+Measured so (`--halos --repeats 7 --side …`, one thread of a 2-core CPU, MONAI 1.6.1) at the exact halo of 22 pixels: of
+MONAI's seconds with constant weights ours takes 0.73 at 508 pixels and 0.95 at 1020; its error is 0, that of
+MONAI, which averages in what the ends of tiles got wrong, 0.09 and 0.1. Proof and plan take 0.06 s at any size;
+with equal tiles and no proof, as at the other halos, the first four ways take the same within 7 %.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from equivariance.tiles import Halo, halo, tiled
+from equivariance.tiles import halo, tiled
 
 Way = Callable[[nn.Module, np.ndarray, int, int], np.ndarray]
 
@@ -72,8 +77,12 @@ class Row:
     mebibytes: float
 
 
-def ours(model: nn.Module, image: np.ndarray, tile: int, halo: int) -> np.ndarray:
+def guessed(model: nn.Module, image: np.ndarray, tile: int, halo: int) -> np.ndarray:
     return tiled(model, image, tile, halo)
+
+
+def proved(model: nn.Module, image: np.ndarray, tile: int, halo: int) -> np.ndarray:
+    return tiled(model, image, tile)
 
 
 def whole(model: nn.Module, image: np.ndarray, tile: int, halo: int) -> np.ndarray:
@@ -103,8 +112,8 @@ def monai(mode: str) -> Way:
     return run
 
 
-def ways() -> dict[str, Way]:
-    found: dict[str, Way] = {"tiled": ours, "loop": loop}
+def ways(exact: bool) -> dict[str, Way]:
+    found: dict[str, Way] = {"tiled": proved if exact else guessed, "loop": loop}
     if importlib.util.find_spec("monai"):
         found |= {f"monai {mode}": monai(mode) for mode in ("constant", "gaussian")}
     return found | {"whole image": whole}
@@ -121,7 +130,7 @@ def main(argv: list[str]) -> None:
         print(exact, f"\n{'way':18}{'halo':>6}{'error':>12}{'s':>9}{'MiB':>9}", flush=True)
     rows = []
     for pixels in sorted({*options.halos, max(*exact.before, *exact.after)}):
-        for row in compared(options, model, image, exact, pixels):
+        for row in compared(options, model, image, pixels, pixels == max(*exact.before, *exact.after)):
             rows.append(row)
             if not options.json:
                 print(f"{row.way:18}{row.halo:6}{row.error:12.2g}{row.seconds:9.3f}{row.mebibytes:9.0f}", flush=True)
@@ -142,38 +151,40 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 @torch.no_grad()
-def compared(options: argparse.Namespace, model: nn.Module, image: np.ndarray, exact: Halo, pixels: int) -> list[Row]:
+def compared(options: argparse.Namespace, model: nn.Module, image: np.ndarray, pixels: int, exact: bool) -> list[Row]:
     """All ways at one halo."""
     wanted = whole(model, image, options.tile, pixels)
-    seconds: dict[str, list[float]] = {name: [] for name in ways()}
+    seconds: dict[str, list[float]] = {name: [] for name in ways(exact)}
     errors: dict[str, float] = {}
     for _ in range(options.repeats):
-        for name, way in ways().items():
-            began = time.perf_counter()
+        for name, way in ways(exact).items():
+            began = time.process_time()
             found = way(model, image, options.tile, pixels)
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(time.process_time() - began)
             errors[name] = float(np.abs(found - wanted).max() / np.sqrt(np.mean(np.square(wanted))))
     return [
-        Row(name, pixels, errors[name], statistics.median(each), grown(name, model, image, options.tile, pixels))
+        Row(name, pixels, errors[name], statistics.median(each), grown(name, model, image, options.tile, pixels, exact))
         for name, each in seconds.items()
     ]
 
 
-def grown(name: str, model: nn.Module, image: np.ndarray, tile: int, pixels: int) -> float:
+def grown(name: str, model: nn.Module, image: np.ndarray, tile: int, pixels: int, exact: bool) -> float:
     """By how much a process grows that goes one way, in MiB."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    child = context.Process(target=_measured, args=(there, name, model, image, tile, pixels))
+    child = context.Process(target=_measured, args=(there, name, exact, model, image, tile, pixels))
     child.start()
     found = float(here.recv())
     child.join()
     return found
 
 
-def _measured(pipe: object, name: str, model: nn.Module, image: np.ndarray, tile: int, pixels: int) -> None:
+def _measured(
+    pipe: object, name: str, exact: bool, model: nn.Module, image: np.ndarray, tile: int, pixels: int
+) -> None:
     torch.set_num_threads(1)
     with torch.no_grad():
-        way = ways()[name]
+        way = ways(exact)[name]
         way(model, np.zeros_like(image[:, :tile, :tile]), tile, pixels)  # what is imported and kept once
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: proc_pid_clear_refs(5)
         before = _kibibytes("VmRSS")

@@ -1,6 +1,6 @@
 """Large images in tiles: how much of the image a tile needs, by proof, and running a network over tiles exactly.
 
-Reading order: output · trace (what each call sees) · axis · halo · plan (which tiles) · passes · running · seam.
+Reading order: output · trace (what calls see) · axis · halo · spans · plan (which tiles) · passes · running · seam.
 """
 
 from equivariance.tiles.bioimage import bioimageio

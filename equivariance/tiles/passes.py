@@ -14,8 +14,9 @@ from equivariance.errors import UserError
 from equivariance.tiles.arrays import Source, held
 from equivariance.tiles.devices import spread
 from equivariance.tiles.output import Selected
-from equivariance.tiles.plan import Plan, Tile
+from equivariance.tiles.plan import Plan
 from equivariance.tiles.record import Record
+from equivariance.tiles.spans import Tile
 from equivariance.tiles.statistics import Known, Moments, Reached
 from sweeps.terminal import track
 

@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from numbers import Integral
-from typing import Any
 
 from equivariance.errors import UserError
 from equivariance.reach import Sight
 from equivariance.tiles.axis import Axis, first_change, needed
-from equivariance.tiles.halo import Halo
+from equivariance.tiles.given import Dropped
 from equivariance.tiles.output import Selected
+from equivariance.tiles.spans import Span, Tile, spans
 from equivariance.tiles.trace import Trace, Unfollowed, trace
-
-
-@dataclass(frozen=True)
-class Span:
-    """A tile along one axis.
-
-    Args:
-        start: pixel of the image with which it starts.
-        end: pixel after its last.
-        first: unit of the whole output with which the part that is kept starts.
-        last: unit after the last of it.
-        origin: unit of the whole output at which the tile's own output starts.
-        previous: the span before it; None: it is the first.
-    """
-
-    start: int
-    end: int
-    first: int
-    last: int
-    origin: int
-    previous: Span | None = None
-
-    @property
-    def length(self) -> int:
-        """Pixels."""
-        return self.end - self.start
-
-    @property
-    def kept(self) -> slice:
-        """What is kept of the tile's own output."""
-        return slice(self.first - self.origin, self.last - self.origin)
-
-
-Tile = tuple[Span, ...]  # one an axis
 
 
 @dataclass(frozen=True)
@@ -102,9 +66,6 @@ class Plan:
         return (origin + sight.head if span.start else 0), last
 
 
-Dropped = tuple[tuple[int, int], ...]  # pixels before and after, an axis
-
-
 def plan(
     network: Selected, channels: int, sides: tuple[int, ...], tile: tuple[int, ...], dropped: Dropped | None = None
 ) -> Plan:
@@ -115,7 +76,8 @@ def plan(
         channels: of the image.
         sides: of the image, in pixels.
         tile: sides of a tile, halo included.
-        dropped: pixels at the ends of tiles that are not kept; None: those that are not exact.
+        dropped: pixels at the ends of tiles that are not kept; None: those that are not exact, and tiles may be smaller
+            where no more of them are then needed.
     Raises: UserError: tiles off the grid or too small, or the network samples at other places in a tile than in the
         whole image.
     """
@@ -126,18 +88,47 @@ def plan(
     for n, side, step in zip(lengths, sides, grid, strict=True):
         if n < side and n % step:
             raise UserError(f"tile={n}: off the grid; allowed: multiples of {step}")
+    if dropped is None:
+        inner = _evened(network, channels, sides, inner, grid)
     outer = _last(network, channels, sides, inner, grid)
     _check(whole, inner, outer, grid)
+    found = []
+    for axis, (run, side) in enumerate(zip(_axes(inner, dropped), sides, strict=True)):
+        sizes = inner.sights[axis].size, whole.sights[axis].size
+        found.append(spans(run, inner.sides[axis], side, grid[axis], *sizes, side - outer.sides[axis]))
+    runs = {(axis, t.sides[axis]): t for t in (outer, inner) for axis in range(len(sides))}
+    return Plan(whole, tuple(found), runs)
+
+
+def _axes(inner: Trace, dropped: Dropped | None) -> list[Axis]:
+    """What is kept of a tile, an axis."""
     if dropped is None and inner.statistics:
         dropped = needed(inner)  # what is kept of tiles then covers these maps too
-    spans = []
-    for axis, side in enumerate(sides):
-        run = Axis.of(inner.sights[axis], lengths[axis])
-        run = run if dropped is None else run.with_halo(*dropped[axis])
-        sizes = inner.sights[axis].size, whole.sights[axis].size
-        spans.append(_spans(run, lengths[axis], side, grid[axis], *sizes, side - outer.sides[axis]))
-    runs = {(axis, t.sides[axis]): t for t in (outer, inner) for axis in range(len(sides))}
-    return Plan(whole, tuple(spans), runs)
+    found = [Axis.of(sight, side) for sight, side in zip(inner.sights, inner.sides, strict=True)]
+    return found if dropped is None else [a.with_halo(*d) for a, d in zip(found, dropped, strict=True)]
+
+
+def _evened(network: Selected, channels: int, sides: tuple[int, ...], inner: Trace, grid: tuple[int, ...]) -> Trace:
+    """The trace of the smallest tile of which no more are needed: the last ones overlap no more than the others."""
+    lengths = []
+    axes = zip(_axes(inner, None), inner.sights, inner.sides, sides, grid, strict=True)
+    for run, sight, length, side, step in axes:
+        moves = int((sight.size - run.tail - run.head) * run.stride // step) * step  # from one tile to the next
+        number = -(-(side - length) // moves) if moves > 0 else 0
+        even = -(-(side + number * (length - moves)) // (number + 1))
+        lengths.append(min(length, -(-even // step) * step) if number > 0 else length)
+    if tuple(lengths) == inner.sides:
+        return inner
+    try:
+        found = trace(network, tuple(lengths), channels)
+    except UserError:  # too small for this network
+        return inner
+    return found if _ends(found) == _ends(inner) else inner
+
+
+def _ends(run: Trace) -> list[tuple[int, int]]:
+    """How many units at the ends are not the whole image's, of each map that has to be."""
+    return [(s.head, s.tail) for sights in (run.sights, *(t.sights for t in run.statistics)) for s in sights]
 
 
 def _traced(network: Selected, sides: tuple[int, ...], channels: int, allowed: str = "") -> Trace:
@@ -180,57 +171,3 @@ def _check(whole: Trace, inner: Trace, outer: Trace, grid: tuple[int, ...]) -> N
             f"{changed} does otherwise in an image of {list(whole.sides)} pixels than in a tile;"
             f" allowed: {_multiples(grid)}"
         )
-
-
-def _spans(run: Axis, length: int, side: int, grid: int, size: int, units: int, final: int) -> Tile:
-    """The tiles along an axis, each as far from the last as what is kept allows.
-
-    Args:
-        run: how many units of a tile's output are not kept at its ends.
-        length: of a tile, in pixels.
-        side: of the image, in pixels.
-        grid: pixels; tiles start at multiples.
-        size: units of a tile's output.
-        units: of the whole output.
-        final: pixel at which the last tile starts.
-    Raises: UserError: tiles of which too little is kept to go on.
-    """
-    if length >= side:
-        return (Span(0, side, 0, units, 0),)
-    found = [Span(0, length, 0, size - run.tail, 0)]
-    while found[-1].end < side:
-        at = found[-1]
-        start = int((at.last - run.head) * run.stride // grid) * grid
-        if start <= at.start:
-            needs = -(-run.before // grid) * grid + grid + -(-run.after // grid) * grid
-            raise UserError(f"tile={length}: nothing is left of it without its halo; allowed: from {needs}")
-        if start >= final:
-            found.append(Span(final, side, at.last, units, int(final / run.stride), at))
-        else:
-            origin = int(start / run.stride)
-            found.append(Span(start, start + length, at.last, origin + size - run.tail, origin, at))
-    return tuple(found)
-
-
-def dropped(halo: int | Sequence[int] | Halo, dims: int) -> Dropped:
-    """A halo as pixels before and after, an axis.
-
-    Raises: UserError: it is negative, or of another number of axes.
-    """
-    if isinstance(halo, Halo):
-        if len(halo.before) != dims:
-            raise UserError(f"halo: of {len(halo.before)} axes; allowed: of {dims}, as the image has")
-        return tuple(zip(halo.before, halo.after, strict=True))
-    return tuple((each, each) for each in pixels("halo", halo, dims, 0))
-
-
-def pixels(name: str, given: Any, dims: int, least: int) -> tuple[int, ...]:
-    """Pixels an axis, of one number or one an axis.
-
-    Raises: UserError: others than whole numbers from the least on, or not as many as axes.
-    """
-    each = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else (given,) * dims
-    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in each)
-    if len(each) != dims or not whole or min(each) < least:
-        raise UserError(f"{name}={given}: allowed: pixels from {least}, one number or {dims}")
-    return tuple(int(n) for n in each)

@@ -13,11 +13,12 @@ from equivariance.errors import UserError
 from equivariance.tiles.arrays import Prepare, Source, beside, target, weights_digest
 from equivariance.tiles.choose import choose
 from equivariance.tiles.devices import devices as list_of
+from equivariance.tiles.given import Dropped, dropped, pixels
 from equivariance.tiles.halo import Halo
 from equivariance.tiles.halo import halo as halo_of
 from equivariance.tiles.output import Selected
 from equivariance.tiles.passes import Run
-from equivariance.tiles.plan import Dropped, dropped, pixels, plan
+from equivariance.tiles.plan import plan
 from equivariance.tiles.record import Record
 
 MEMORY = 2**30  # bytes
@@ -47,7 +48,8 @@ def tiled(
     Args:
         model: maps images [N, C, *space] to a map; in the mode in which it is, left as it is.
         image: [C, *space], 1 to 3 axes; numpy, memmap, zarr, torch or anything that has a shape and takes slices.
-        tile: pixels a side, halo included, one number or one an axis; None: the least recomputation within `memory`.
+        tile: pixels a side, halo included, one number or one an axis; with the exact halo smaller ones where no more of
+            them are needed. None: the least recomputation within `memory`.
         halo: pixels dropped at each end of tiles, exact or not; statistics are then each tile's own. None: exact.
         output: as in `halo`.
         out: where to: None: a new array; a path: a .npy file; or an array [C, *space] that takes slices.

@@ -14,9 +14,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from equivariance.errors import UserError
 from equivariance.tiles.arrays import Prepare, Source
+from equivariance.tiles.given import dropped, pixels
 from equivariance.tiles.halo import halo as halo_of
 from equivariance.tiles.output import Selected
-from equivariance.tiles.plan import Plan, dropped, pixels, plan
+from equivariance.tiles.plan import Plan, plan
 from equivariance.tiles.running import tiled
 
 

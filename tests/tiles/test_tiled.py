@@ -9,6 +9,8 @@ from torch import nn
 
 from equivariance.errors import UserError
 from equivariance.tiles import halo, tiled
+from equivariance.tiles.output import Selected
+from equivariance.tiles.plan import plan
 
 from .networks import C, Dense, networks
 
@@ -90,6 +92,18 @@ def test_three_dimensions_several_devices_and_a_tile_that_fits_the_memory():
     wanted = net(torch.from_numpy(image)[None])["maps"][1][0].detach().numpy()
     for choice in ({"tile": (20, 26, 18)}, {"memory": 2**21}, {"tile": 20, "devices": ["cpu", "cpu"]}):
         assert np.abs(tiled(net, image, output="maps.1", **choice) - wanted).max() < 1e-12
+
+
+@given(st.integers(40, 400), st.integers(26, 90), st.sampled_from([1, 2]))
+@settings(max_examples=10, deadline=None)
+def test_tiles_are_as_small_as_their_number_allows(side, tile, stride):
+    net = nn.Sequential(nn.Conv1d(C, C, 9, stride, 3), nn.Conv1d(C, C, 5, padding=2), nn.ReLU())
+    found = plan(Selected(net), C, (side,), (tile // stride * stride,)).spans[0]
+    needs, grid = halo(net, C, 1), stride
+    margins = needs.before[0] + needs.after[0] + 2 * (grid - 1)
+    assert max(span.length for span in found) <= tile
+    assert len(found) <= max(1, -(-(side - margins) // (tile // grid * grid - margins)))
+    assert sum(span.length for span in found) <= side + (len(found) - 1) * margins + len(found) * grid
 
 
 class Attention(nn.Module):
