@@ -21,6 +21,7 @@ LEVEL = 0.05
 SEEDS = 6
 CANNOT = "cannot decide"
 NAN = float("nan")
+EFFECTS = ("boundary", "phase", "interaction")
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,27 @@ def over_pictures(one: np.ndarray, other: np.ndarray) -> Difference:
     """
     found = paired(one, other)
     return replace(found, p=found.sign)
+
+
+def factorial(
+    neither: np.ndarray, phase: np.ndarray, boundary: np.ndarray, both: np.ndarray
+) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Two factors as pairs, the first less the second of which is each of EFFECTS.
+
+    Main effects are the mean gain of one remedy over both levels of the other; the interaction is how much more a
+    remedy gains where the other is in place.
+
+    Args:
+        neither: a value a pair (seed or picture), under neither remedy.
+        phase: under the phase's alone.
+        boundary: under the boundary's alone.
+        both: under both.
+    """
+    return (
+        ((boundary + both) / 2, (neither + phase) / 2),
+        ((phase + both) / 2, (neither + boundary) / 2),
+        (both - boundary, phase - neither),
+    )
 
 
 def holm(ps: Sequence[float]) -> list[float]:

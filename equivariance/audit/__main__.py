@@ -3,13 +3,16 @@
     python -m equivariance.audit arch=torchvision arch.name=resnet18
     python -m equivariance.audit arch=timm arch.name=convnext_tiny pictures=16 init=frozen-pretrained
     python -m equivariance.audit arch=python arch.name=mylab.nets:UNet init.checkpoint=w.safetensors --format json
+    python -m equivariance.audit arch=timm arch.name=resnet18 data=labelled_folder data.root=FOLDER pictures=60
     python -m equivariance.audit -m arch=torchvision arch.name=resnet18,mobilenet_v2          # a sweep over networks
 
 Keys: those of `equivariance.run` with experiment=audit (init=frozen-random by default: random weights); for short also
 input_size=224 pixels a side of the images; pictures=0 of `data` that are shown, 4 or more for leak distance and
 consistency; side=56 pixels a side of each; remedies=yes|no, whether the same is asked of the network under other
 boundaries; output=NAME where it returns dicts or tuples. Recorded and logged to MLflow like any run. The report is what
-standard output gets; with -m, a line a run. Exit code 0, 1 where a run failed, or 2 for mistakes.
+standard output gets; with -m, a line a run. Of data=labelled_folder and others with classes pictures and side are those
+of the test split (root/val), and accuracy by place is in the report; order=FILE names the class that each output tells.
+Exit code 0, 1 where a run failed, or 2 for mistakes.
 """
 
 from __future__ import annotations
@@ -19,10 +22,13 @@ import shlex
 import sys
 from typing import Any
 
+from equivariance.config.labelled import labelled_kinds
 from equivariance.errors import UserError
 
 # Smallest and largest of each key of this command's own.
 NUMBERS = {"input_size": (8, 4096), "pictures": (0, 100_000), "side": (4, 4096)}
+# Of a folder with classes: nothing is trained, so no more is read of it than must be.
+FEW = ("data.train=10", "data.validation=10")
 SECTIONS = (
     *("arch", "init", "conv", "downsample", "data", "seed", "import", "experiment"),
     *("device", "runs", "force", "tracking"),
@@ -30,7 +36,7 @@ SECTIONS = (
 ALLOWED = (
     "arch=…, init=…, conv=…, downsample=…, data=…, seed=…, import=[…] and what is under them, device, runs, force,"
 )
-ALLOWED += " tracking.…, input_size, pictures, side, remedies, output"
+ALLOWED += " tracking.…, input_size, pictures, side, remedies, output, order"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,15 +49,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep: every combination of a,b,c")
     given = parser.parse_intermixed_args(arguments)
     try:
-        keys = ["experiment=audit", *(whole for key in given.keys for whole in _in_full(key))]
+        data = next((key.partition("=")[2] for key in given.keys if key.startswith("data=")), "")
+        classes = data in labelled_kinds()
+        few = FEW if data in ("labelled_folder", "labelled_imagenet") else ()
+        keys = ["experiment=audit", *few, *(whole for key in given.keys for whole in _in_full(key, classes))]
         return _sweep(keys) if given.multirun else _alone(keys, given.format, arguments or sys.argv[1:])
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
-def _in_full(text: str) -> list[str]:
-    """A key of this command as a run has it."""
+def _in_full(text: str, classes: bool) -> list[str]:
+    """A key of this command as a run has it.
+
+    Args:
+        text: as typed.
+        classes: whether the pictures have classes, and so their number and side are those of the data's test split.
+    """
     key, _, value = text.partition("=")
     if key in NUMBERS:
         for one in value.split(","):
@@ -61,12 +75,15 @@ def _in_full(text: str) -> list[str]:
     if key == "pictures":
         if value.isdecimal() and 0 < int(value) < 4:
             raise UserError(f"{text}: allowed: 0, or 4 and more")
-        return ["experiment.shown=true", f"data.pictures={value}"] if value != "0" else ["experiment.shown=false"]
+        shown = f"data.{'test' if classes else 'pictures'}={value}"
+        return ["experiment.shown=true", shown] if value != "0" else ["experiment.shown=false"]
     if key == "remedies":
         if value not in ("yes", "no"):
             raise UserError(f"{text}: allowed: yes, no")
         return [f"experiment.remedies={'true' if value == 'yes' else 'false'}"]
-    return [f"experiment.{text}"] if key in ("input_size", "side", "output") else [text]
+    if key == "side" and classes:
+        return [f"data.{text}"]
+    return [f"experiment.{text}"] if key in ("input_size", "side", "output", "order") else [text]
 
 
 def _alone(keys: list[str], form: str, typed: list[str]) -> int:

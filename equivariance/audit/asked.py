@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.audit.chosen import Chosen, named_as_given
-from equivariance.audit.decisions import consistency, diagonal
+from equivariance.audit.decisions import Consistency, consistency, diagonal
 from equivariance.audit.dense import dense
 from equivariance.audit.edge import edge
+from equivariance.audit.leaks import CELLS, Leaks, leaks
 from equivariance.audit.report import Figures, Missing, Remedy, Report
 from equivariance.audit.surroundings import contrast
 from equivariance.errors import NotFinite, UserError, reason
@@ -98,7 +99,8 @@ def _answered(asked: Question, remedies: tuple[tuple[str, str], ...]) -> Report:
     followed = isinstance(layers, Padding) and layers.unseen is None
     within = period if isinstance(period, int) else WIDEST
     figures = _figures(model, shown, input_size, channels, seed)
-    tried = track(remedies, len(remedies), "remedies")
+    each = track(remedies, len(remedies), "remedies")
+    tried = tuple(_remedy(model, *how, shown, input_size, channels, seed) for how in each)
     return Report(
         input_size=input_size,
         pictures=0 if shown is None else len(shown),
@@ -114,7 +116,8 @@ def _answered(asked: Question, remedies: tuple[tuple[str, str], ...]) -> Report:
         leak_distance=figures.leak_distance,
         consistency=figures.consistency,
         diagonal=_asked(lambda: _diagonal(model, shown, labels, input_size)),
-        remedies=tuple(_remedy(model, *how, shown, input_size, channels, seed) for how in tried),
+        leaks=_asked(lambda: _leaks(figures, tried)),
+        remedies=tried,
     )
 
 
@@ -137,6 +140,16 @@ def _diagonal(model: nn.Module, pictures: Tensor | None, labels: Tensor | None, 
     if pictures is None or labels is None:
         return NO_PICTURES if pictures is None else Missing("no labels were given")
     return diagonal(model, pictures, labels, input_size)
+
+
+def _leaks(figures: Figures, tried: tuple[Remedy, ...]) -> Leaks | Missing:
+    """Of the network as it is and of its remedies, or why one of them has no consistency."""
+    cells = {("same", "strided"): figures} | {(r.conv, r.downsample): r.figures for r in tried}
+    known = {cell: each.consistency for cell, each in cells.items()}
+    missing = [found for cell in CELLS if isinstance(found := known.get(cell), Missing)]
+    if missing:
+        return missing[0]
+    return leaks({cell: found for cell, found in known.items() if isinstance(found, Consistency)})
 
 
 def _figures(model: nn.Module, shown: Tensor | None, input_size: int, channels: int, seed: int) -> Figures:

@@ -49,6 +49,7 @@ class Consistency:
             enters such crops, so that no network can be held to 100 %. None: the network fails on images of that side.
         floor: share of all decisions whose two best scores lie within rounding of each other: no share above can be
             told apart from others more finely.
+        each: of `moved`, the share of each picture, by which networks can be compared in pairs.
     Source: Zhang 2019 (arXiv 1904.11486); circular: Saha et al. 2024 (2404.07410); worst: Shifman & Weiss (2404.07153).
     """
 
@@ -58,6 +59,7 @@ class Consistency:
     one_pixel_worst: Share
     crops: Share | None
     floor: float
+    each: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def consistency(model: nn.Module, pictures: Tensor, input_size: int, draws: int 
         )
     worst, cropped = near.all(0, keepdim=True), _crops(model, pictures, draws, random)
     floor = float(torch.cat(margins).double().mean())
-    return Consistency(_share(moved), _share(turns), _share(near), _share(worst), cropped, floor)
+    return Consistency(_share(moved), _share(turns), _share(near), _share(worst), cropped, floor, _each(moved))
 
 
 def _crops(model: nn.Module, pictures: Tensor, draws: int, random: torch.Generator) -> Share | None:
@@ -186,6 +188,11 @@ def _scores(model: nn.Module, pictures: Tensor, corners: Tensor, turn: Tensor | 
             raise UserError("the output is not class scores [N, classes], so there are no decisions")
         found.append(finite(scores, "a class score"))
     return torch.cat(found)
+
+
+def _each(told: Tensor) -> tuple[float, ...]:
+    """Of bool [draws, n], the share of each picture."""
+    return tuple(told.double().mean(0).tolist())
 
 
 def _share(told: Tensor) -> Share:

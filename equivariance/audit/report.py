@@ -9,6 +9,7 @@ from typing import Any
 from equivariance.audit.decisions import Consistency, Diagonal
 from equivariance.audit.dense import Dense
 from equivariance.audit.edge import Edge
+from equivariance.audit.leaks import Leaks
 from equivariance.audit.surroundings import Contrast
 from equivariance.library import LeakDistance, ReceptiveField
 from equivariance.library.padding import Padding
@@ -72,6 +73,7 @@ class Report:
         statistics: layers that see all of the image at once, the third leak; the last pool of a classifier aside.
         leak_distance: how far from the boundary a picture's place can be read off, in pixels; measured.
         consistency: how often decisions stay; measured.
+        leaks: which of the two that are no statistics costs consistency, boundary or phase; measured.
         diagonal: accuracy by place; measured.
         remedies: the same figures for other boundaries and sampling.
     """
@@ -89,6 +91,7 @@ class Report:
     statistics: tuple[Reason, ...] | Missing
     leak_distance: LeakDistance | Missing
     consistency: Consistency | Missing
+    leaks: Leaks | Missing
     diagonal: Diagonal | Missing
     remedies: tuple[Remedy, ...] = ()
 

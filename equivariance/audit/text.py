@@ -7,6 +7,7 @@ from typing import Any
 
 from equivariance.audit.dense import Dense
 from equivariance.audit.edge import Edge
+from equivariance.audit.leaks import Leaks
 from equivariance.audit.report import Figures, Missing, Report
 from equivariance.audit.surroundings import Contrast
 from equivariance.library import LeakDistance
@@ -119,6 +120,7 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
     yield "leak distance", str(leak) if isinstance(leak, Missing) else f"{_pixels(leak)}; n = {report.pictures}"
     if isinstance(same, Missing):
         yield "consistency", str(same)
+        yield "leaks", str(report.leaks)
         yield "accuracy by place", str(report.diagonal) if isinstance(report.diagonal, Missing) else "none"
         return
     yield "consistency", f"moved {same.moved}"
@@ -126,6 +128,7 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
     yield "", f"one pixel {same.one_pixel}, in the worst direction {same.one_pixel_worst}"
     yield "", f"crops {same.crops or 'none: it fails on images of their side'}"
     yield "", f"within rounding: {100 * same.floor:.2g} % of decisions"
+    yield from _leaks(report.leaks)
     along = report.diagonal
     if isinstance(along, Missing):
         yield "accuracy by place", str(along)
@@ -133,6 +136,14 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
     yield "accuracy by place", f"mean over {len(along.places)} on the diagonal {along.mean}"
     for corner, share in zip(along.places, along.accuracy, strict=True):
         yield "", f"{corner} pixels: {share}"
+
+
+def _leaks(found: Leaks | Missing) -> Iterator[tuple[str, str]]:
+    if isinstance(found, Missing):
+        yield "leaks", str(found)
+        return
+    yield "leaks", f"consistency gained without the boundary {found.boundary}"
+    yield "", f"without the phase {found.phase}, interaction {found.interaction}"
 
 
 def _pixels(leak: LeakDistance) -> str:

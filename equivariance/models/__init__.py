@@ -58,7 +58,7 @@ def build(
     return classifier
 
 
-def whole(arch: Arch, init: Init, conv: str, sampling: Sampling = STRIDED) -> FeatureMap:
+def pretrained(arch: Arch, init: Init, conv: str, sampling: Sampling = STRIDED) -> FeatureMap:
     """A whole network with published weights, its own classifier included.
 
     Args:

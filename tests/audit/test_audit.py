@@ -9,11 +9,14 @@ from torch import nn
 from equivariance import audit, with_conv
 from equivariance.audit import Missing
 from equivariance.audit.__main__ import main
-from equivariance.audit.decisions import consistency, diagonal
+from equivariance.audit.decisions import Consistency, Share, consistency, diagonal
 from equivariance.audit.dense import dense
 from equivariance.audit.edge import edge
+from equivariance.audit.leaks import CELLS, leaks
 from equivariance.audit.surroundings import contrast
 from equivariance.errors import UserError
+from sweeps.tracking.mirror import Mirror
+from tests.warm import typed
 
 NET = "arch=python", "arch.name=tests.audit.test_audit:Small"
 
@@ -106,6 +109,18 @@ def test_the_command_prints_the_report_and_strict_json(capsys, folder, monkeypat
     out = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert out["receptive_field"] == {"field": 5, "stride": 2}
     assert out["consistency"]["moved"]["n"] == out["pictures"] == 4
+
+
+def test_a_sweep_over_networks_is_a_run_each_recorded_and_logged(folder, monkeypatch):
+    lines = "from torch import nn", "def one(): return nn.Conv2d(3, 2, 3)", "def two(): return nn.Conv2d(3, 2, 5, 2)"
+    (folder / "nets.py").write_text("\n".join(lines))
+    keys = "arch=python", "input_size=16", "remedies=no", "device=cpu", "hydra.launcher.workers=1"
+    done = typed(folder, "equivariance.audit", "-m", "arch.name=nets:one,nets:two", *keys)
+    assert (done.returncode, "2 runs: 2 computed" in done.stdout) == (0, True), done.stderr
+    assert "field 5" in done.stdout
+    assert len(list((folder / "runs" / "audit").glob("*/report.txt"))) == 2
+    monkeypatch.chdir(folder)
+    assert set(Mirror(None).read("audit")["metrics.receptive_field"]) == {3, 5}
 
 
 @pytest.mark.parametrize(
@@ -201,6 +216,75 @@ def test_accuracy_by_place_needs_labels_and_counts():
     assert (found.places, [s.value for s in found.accuracy]) == ((0, 3, 6, 9, 12), [1, 1, 1, 0, 0])
     with pytest.raises(UserError, match="labels: 2; allowed: 0 to 1"):
         diagonal(Half(), torch.ones(4, 3, 4, 4), torch.full((4,), 2), 16)
+
+
+def test_boundary_and_phase_are_told_apart_picture_by_picture():
+    def of(*each):
+        share = Share(sum(each) / len(each), 0.0, 1.0, len(each))
+        return Consistency(share, share, share, share, None, 0.0, each)
+
+    cells = dict(zip(CELLS, (of(0.2, 0.4), of(0.4, 0.6), of(0.7, 0.9), of(1.0, 1.0)), strict=True))
+    found = leaks(cells)
+    assert (found.boundary.value, found.phase.value) == pytest.approx((0.5, 0.2))  # (.5 + .5) / 2, (.2 + .2) / 2
+    assert (found.interaction.value, found.interaction.n) == (pytest.approx(0.0), 2)  # 0.6 - 0.5 and 0.4 - 0.5
+    del cells["unbounded", "polyphase"]
+    with pytest.raises(UserError, match=r"no consistency is known under unbounded\+polyphase"):
+        leaks(cells)
+
+
+def test_a_network_that_feels_the_edge_alone_loses_nothing_to_the_phase():
+    class Even(nn.Module):  # without strides; tells whether the edge shines brighter than the picture
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 3, padding=1)
+            with torch.no_grad():
+                self.conv.weight.copy_(torch.stack([-torch.ones(3, 3, 3), torch.ones(3, 3, 3)]))
+                self.conv.bias.copy_(torch.tensor([30.0, 0.0]))
+
+        def forward(self, images):
+            return self.conv(images + 1).amax((2, 3))
+
+    remedies = tuple(cell for cell in CELLS if cell != ("same", "strided"))
+    found = audit(Even(), torch.rand(4, 3, 5, 5), input_size=16, remedies=remedies).leaks
+    assert (found.phase.value, found.interaction.value, found.boundary.n) == (0, 0, 4)
+    alone = audit(Even(), torch.rand(4, 3, 5, 5), input_size=16, remedies=())
+    assert "no consistency is known under same+polyphase" in alone.leaks.reason
+
+
+@pytest.mark.parametrize("name", ["vit_b_16", "swin_t"])
+def test_a_transformer_gets_what_needs_no_engine_and_a_line_for_each_other_figure(name):
+    from torchvision import models
+
+    with torch.device("meta"):
+        net = models.get_model(name)
+    found = audit(net, input_size=224, remedies=())
+    for figure in ("receptive_field", "phases", "certified_border", "edge", "contrast", "leak_distance", "consistency"):
+        missing = getattr(found, figure)
+        assert isinstance(missing, Missing), figure
+        assert missing.reason
+        assert "\n" not in missing.reason
+    assert len(found.padding.layers) >= 1  # the patches
+    assert str(found).count("none: ") >= 7
+
+
+def test_labels_come_from_a_folder_with_classes(capsys, folder, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.chdir(folder)
+    generator = torch.Generator().manual_seed(0)
+    for number, split in enumerate(["train"] * 24 + ["val"] * 10):
+        place = folder / "labelled" / split / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = torch.randint(0, 256, (16, 16, 3), generator=generator, dtype=torch.uint8)
+        Image.fromarray(pixels.numpy()).save(place / f"{number}.png")
+    keys = [*NET, "data=labelled_folder", "data.root=labelled", "pictures=10", "side=8", "data.resize=8"]
+    keys += ["input_size=16", "remedies=no"]
+    assert main(keys) == 2
+    assert "arch=tests.audit.test_audit:Small has 5 outputs and 2 classes are named" in capsys.readouterr().err
+    (folder / "order.txt").write_text("x\na\ny\nb\nz\n")
+    assert main([*keys, "order=order.txt", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["diagonal"]
+    assert (found["mean"]["n"], found["places"]) == (10, list(range(9)))
 
 
 def test_weights_that_are_not_finite_give_no_figure_that_looks_like_one():

@@ -5,10 +5,10 @@ import torch
 
 from equivariance.config import scientific
 from equivariance.data.backdrop import Backdrop
-from equivariance.data.labelled import Labelled, load
+from equivariance.data.labelled import Labelled, load, outputs
 from equivariance.errors import UserError
 from equivariance.experiments import compute
-from equivariance.experiments.shift import measure, published
+from equivariance.experiments.shift import measure
 from equivariance.experiments.shift.crops import Crops
 
 TINY = ("experiment=shift", "device=cpu", "data.train=60", "data.validation=10", "data.test=24", "optim.epochs=1")
@@ -209,11 +209,11 @@ def test_a_published_network_is_measured_as_it_is_beside_the_unchanged_one(pretr
 
 def test_which_output_tells_which_class_is_known_or_refused():
     test = Labelled(torch.zeros(3, 3, 8, 8), torch.tensor([0, 1, 0]), ("x",) * 3, ("b", "d"))
-    assert published.labels(test, 2, None, "net").tolist() == [0, 1, 0]
-    assert published.labels(test, 4, ["d", "c", "b", "a"], "net").tolist() == [2, 0, 2]
+    assert outputs.labels(test, 2, None, "net").tolist() == [0, 1, 0]
+    assert outputs.labels(test, 4, ["d", "c", "b", "a"], "net").tolist() == [2, 0, 2]
     with pytest.raises(UserError, match=r"arch=net has 4 outputs and 2 classes are named; allowed: data with"):
-        published.labels(test, 4, None, "net")
+        outputs.labels(test, 4, None, "net")
     with pytest.raises(UserError, match="arch=net has 0 outputs"):
-        published.labels(test, 0, None, "net")
+        outputs.labels(test, 0, None, "net")
     with pytest.raises(UserError, match=r"^experiment\.order: no d; allowed"):
-        published.labels(test, 2, ["b", "c"], "net")
+        outputs.labels(test, 2, ["b", "c"], "net")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from equivariance.config import AnyArch, Choice, Downsample, NoTraining, Run
 from equivariance.config.data import Pictures
+from equivariance.config.labelled import Labelled, labelled_kinds, listed
 from equivariance.config.run import Named
 from equivariance.registries import DATA, data_kinds
 
@@ -21,14 +22,17 @@ class Audit(Named):
     side: Annotated[int, Field(ge=4, le=4096)]  # pixels a side of each
     remedies: bool  # whether the same is asked of the network under other boundaries and sampling
     output: str | None  # keys on the way to the output that is meant, where there are several, between dots
+    order: Annotated[list[str] | None, BeforeValidator(listed)]  # the class that each output tells; null: the data's
 
 
 class AuditRun(Run):
     """One run of the audit."""
 
+    LATER: ClassVar[dict[str, Any]] = {"experiment.order": None}
+
     experiment: Audit
     arch: AnyArch
-    data: Annotated[Pictures, Choice(data_kinds)]
+    data: Annotated[Pictures | Labelled, Choice(lambda: {**data_kinds(), **labelled_kinds()})]
     optim: Annotated[NoTraining, Choice.of(NoTraining)]
     downsample: Downsample
     engine: Literal["auto"]
@@ -43,13 +47,14 @@ class AuditRun(Run):
             raise ValueError(
                 "init.checkpoint=null: arch=python has no published weights; allowed: init.checkpoint=FILE"
             )
-        if experiment.shown and data.pictures < 4:
+        if experiment.shown and isinstance(data, Pictures) and data.pictures < 4:
             raise ValueError(f"data.pictures={data.pictures}: allowed: 4 and more with experiment.shown=true")
-        if experiment.shown and experiment.side > experiment.input_size - 2:
+        key, side = ("experiment", experiment.side) if isinstance(data, Pictures) else ("data", data.side)
+        if experiment.shown and side > experiment.input_size - 2:
             raise ValueError(
-                f"experiment.side={experiment.side}: allowed: 4 to {experiment.input_size - 2}, to be moved on"
+                f"{key}.side={side}: allowed: 4 to {experiment.input_size - 2}, to be moved on"
                 f" experiment.input_size={experiment.input_size}"
             )
-        if experiment.shown and DATA.get(data.name).rooted and not data.root:
+        if experiment.shown and isinstance(data, Pictures) and DATA.get(data.name).rooted and not data.root:
             raise ValueError(f"data.root=null: data={data.name} needs a folder; allowed: data.root=FOLDER")
         return self

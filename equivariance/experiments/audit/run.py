@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from equivariance.audit.asked import REMEDIES, audit
 from equivariance.audit.report import Report as Audited
-from equivariance.data import load_pictures
+from equivariance.experiments.audit.shown import Shown, show
 from equivariance.experiments.result import Result
 from equivariance.library import with_conv
 from equivariance.models.weights import load_checkpoint, load_pretrained
@@ -39,13 +39,13 @@ def run(config: AuditRun, device: torch.device, report: Report = unheard) -> Res
     network = built(config).to(device)
     if (conv, config.downsample.name) != ("same", "strided"):
         network = with_conv(network, conv, downsample=config.downsample.name, size=config.downsample.size)
-    pictures, notes = _pictures(config) if experiment.shown else (None, {})
-    pictures = None if pictures is None else pictures.to(device)
+    shown = show(config, network) if experiment.shown else Shown()
+    pictures = None if shown.pictures is None else shown.pictures.to(device)
     remedies = REMEDIES if experiment.remedies else ()
     size = experiment.input_size
-    found = audit(network, pictures, size, remedies=remedies, seed=config.seed, output=experiment.output)
+    found = audit(network, pictures, size, 3, remedies, config.seed, shown.labels, experiment.output)
     content = json.dumps(found.plain(), indent=1, allow_nan=False)
-    return Result(numbers(found), [], {}, notes, {FILE: content.encode(), TEXT: f"{found}\n".encode()})
+    return Result(numbers(found), [], {}, shown.notes, {FILE: content.encode(), TEXT: f"{found}\n".encode()})
 
 
 def built(config: Any) -> nn.Module:
@@ -57,13 +57,6 @@ def built(config: Any) -> nn.Module:
     elif config.init.name == "frozen-pretrained":
         load_pretrained(network, config.arch.library, config.arch.name)
     return network
-
-
-def _pictures(config: AuditRun) -> tuple[Tensor, dict[str, str]]:
-    """Test pictures of the data set, normalised as the network takes them, and what is to be said of them."""
-    found = load_pictures(config.data, config.experiment.side)
-    notes = {"skipped": "\n".join(found.skipped)} if found.skipped else {}
-    return found.tensor("test", config.arch.mean, config.arch.std), notes
 
 
 def numbers(found: Audited) -> dict[str, float]:
@@ -84,6 +77,8 @@ def numbers(found: Audited) -> dict[str, float]:
         "edge_share": layers[-1]["share"] if layers else None,
         "contrast": _contrast(plain),
         "leak_distance": leak.get("pixels"),
+        **{f"leak_{name}": effect["value"] for name, effect in _part(plain, "leaks").items()},
+        "diagonal": _part(plain, "diagonal").get("mean", {}).get("value"),
         **{name: same[name]["value"] for name in ("moved", "circular", "one_pixel", "one_pixel_worst") if name in same},
     }
     return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}

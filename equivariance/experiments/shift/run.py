@@ -15,6 +15,7 @@ from equivariance.boundary import Sampling
 from equivariance.config.training import Scheduled
 from equivariance.data.backdrop import Backdrop
 from equivariance.data.labelled import Labelled, augmented, load
+from equivariance.data.labelled.outputs import labels as labels_of
 from equivariance.experiments.result import Result
 from equivariance.experiments.shift import published
 from equivariance.experiments.shift.crops import Crops
@@ -81,7 +82,7 @@ def _taken(config: ShiftRun, splits: dict[str, Labelled], scene: Scene, device: 
     middle = MIDDLE.expand(len(test), 2)
     before = _predicted(unchanged, scene, test, middle, None, device)
     outputs = before.shape[1] if before.dim() == 2 else 0  # 0: it ends in a map
-    labels = published.labels(test, outputs, config.experiment.order, config.arch.name)
+    labels = labels_of(test, outputs, config.experiment.order, config.arch.name)
     metrics, right = measured(config.experiment, config.seed, predict, labels)
     beside = published.compared(predict(middle), before, labels)
     return Result(metrics | beside, [], {}, _notes(splits) | published.note(config), right=right)

@@ -28,7 +28,6 @@ UNITS = (
 )
 # Remedies of each leak; the first of each is exact.
 BOUNDARY, PHASE = ("unbounded", "full"), ("polyphase", "blur")
-EFFECTS = ("boundary", "phase", "interaction")
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
@@ -108,19 +107,12 @@ def _factorial(variants: list[Variant]) -> Iterator[dict[str, Any]]:
 
 
 def _effects(square: Square, remedies: str) -> Iterator[dict[str, Any]]:
-    import numpy as np
-
     first, *others = square.values()
     seeds = first.seeds(*others)
     cell = {key: v.runs.loc[seeds, "metrics.consistency"].to_numpy(float) for key, v in square.items()}
     neither, phase, boundary, both = (cell[k] for k in ((False, False), (False, True), (True, False), (True, True)))
-    effects = (
-        ((boundary + both) / 2, (neither + phase) / 2),
-        ((phase + both) / 2, (neither + boundary) / 2),
-        (both - boundary, phase - neither),
-    )
-    for name, (one, other) in zip(EFFECTS, effects, strict=True):
-        yield _row(name, remedies, comparisons.paired(np.asarray(one), np.asarray(other)))
+    for name, pair in zip(comparisons.EFFECTS, comparisons.factorial(neither, phase, boundary, both), strict=True):
+        yield _row(name, remedies, comparisons.paired(*pair))
 
 
 def _gaps(variants: list[Variant]) -> Iterator[dict[str, Any]]:
