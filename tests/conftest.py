@@ -3,14 +3,18 @@
 import copy
 import fcntl
 import functools
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Locally every run draws new examples; CI always the same, so that a change is what turns it red.
@@ -31,6 +35,29 @@ def _few_threads() -> None:
     import torch
 
     torch.set_num_threads(1)  # two CPU cores are often shared; more threads than cores are many times slower
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _files_parsed_once() -> Iterator[None]:
+    """Hydra parses a config file anew for each config; of a command that composes, this is a quarter of its time."""
+    from hydra._internal.sources_registry import SourcesRegistry
+    from hydra.core.plugins import Plugins
+
+    Plugins.instance()  # which registers the sources
+    source = SourcesRegistry.instance().resolve("file")
+    read, known = source.load_config, {}
+
+    def load(self: Any, config_path: str) -> Any:
+        file = Path(self.path, self._normalize_file_name(config_path))
+        if not file.is_file():
+            return read(self, config_path)
+        key = (self.provider, file, file.stat().st_mtime_ns)
+        known[key] = known.get(key) or read(self, config_path)
+        return copy.deepcopy(known[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "load_config", load)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -67,16 +94,31 @@ def raw() -> Iterator[Compose]:
     register_protocol()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
-        yield lambda *overrides: copy.deepcopy(_composed(*overrides))
+        yield _composed
     GlobalHydra.instance().clear()
 
 
-@functools.cache  # conf/ does not change while tests run, and Hydra takes a tenth of a second to compose
 def _composed(*overrides: str) -> dict[str, Any]:
-    from hydra import compose
+    """As the launcher composes a sweep: once for each choice of config groups, plain values laid over a copy."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
     from omegaconf import OmegaConf
 
-    return OmegaConf.to_container(compose("config", list(overrides)), resolve=True, throw_on_missing=True)
+    from hydra_plugins.equivariance_sweeps.local import laid, parted
+
+    values, others = parted(OverridesParser.create().parse_overrides(list(overrides)), _is_group)
+    config = laid(_base(*(o.input_line for o in others)), values)
+    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+
+
+def _is_group(key: str) -> bool:
+    return (ROOT / "conf" / key).is_dir()
+
+
+@functools.cache  # conf/ does not change while tests run, and Hydra takes a tenth of a second to compose
+def _base(*overrides: str) -> "DictConfig":
+    from hydra import compose
+
+    return compose("config", list(overrides))
 
 
 @pytest.fixture
@@ -126,6 +168,12 @@ def folder(tmp_path: Path, empty_store: Path) -> Path:
     """A working folder with an empty store, for tests that have a better use for the seconds."""
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     return tmp_path
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector what stays anyhow: modules and tests are more than a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

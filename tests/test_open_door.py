@@ -11,7 +11,13 @@ from equivariance.registries import CONVS, DATA
 from sweeps.experiments import EXPERIMENTS
 from tests.warm import typed
 
-PROBE = ["optim=probe", "data.pictures=3", "device=cpu", "experiment.picture=24", "experiment.canvas=88"]
+PROBE = [
+    "optim=probe",
+    "data.pictures=3",
+    "device=cpu",
+    "experiment.picture=24",
+    "experiment.canvas=88",
+]
 NET = ["arch=python", "arch.name=nets:TinyNet", "arch.kwargs={width: 4}"]
 
 
@@ -135,8 +141,12 @@ def test_an_experiment_of_ones_own_is_tabulated_and_drawn_without_a_line(lab, co
     shutil.copy(empty_store, lab / "mlflow.db")
     for conv in ("same", "unbounded"):
         for seed in (0, 1):
-            job = prepare(config(*PROBE, "import=[wobble]", "experiment.name=wobble", f"conv={conv}", f"seed={seed}"))
-            assert job.label == f"wobble resnet18 frozen-random {conv} border=0 seed={seed}"
+            job = prepare(
+                config(
+                    *PROBE, "arch=resnet8", "import=[wobble]", "experiment.name=wobble", f"conv={conv}", f"seed={seed}"
+                )
+            )
+            assert job.label == f"wobble resnet8 frozen-random {conv} border=0 seed={seed}"
             job.work(lambda row: None)
     assert main(["--import", "wobble", "wobble", "--format", "csv"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
@@ -213,7 +223,7 @@ def test_a_colleague_who_has_only_the_store_gets_the_general_table(lab, config, 
     from sweeps.tracking.mirror import Mirror
 
     shutil.copy(empty_store, lab / "mlflow.db")
-    job = prepare(config(*PROBE, "import=[wobble]", "experiment.name=wobble"))
+    job = prepare(config(*PROBE, "arch=resnet8", "import=[wobble]", "experiment.name=wobble"))
     Mirror(None).log(job.record, job.work(lambda row: None), None)
     shutil.rmtree(lab / "runs")
     EXPERIMENTS._known.pop("wobble")

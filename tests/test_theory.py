@@ -135,7 +135,10 @@ def test_places_out_of_phase_are_never_certified():
     assert smallest_certified_border(network, Quadrant(9, 32, 0, (0.0,) * 3)) is None
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v3_small", "efficientnet_b0", "regnet_y_400mf"])
+@pytest.mark.parametrize(
+    "name",
+    ["mobilenet_v3_small", *(pytest.param(n, marks=pytest.mark.slow) for n in ("efficientnet_b0", "regnet_y_400mf"))],
+)
 def test_networks_with_gates_are_certified_where_their_pools_are(name):
     """Equal statistics make equal gates, so a certificate goes through them; out of phase there is none."""
     network = trunk("torchvision", name)

@@ -163,8 +163,6 @@ class Map(Tensor):
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Describes the call and gives it its meaning."""
-        from equivariance.ops.call import describe, maps_among
-
         kwargs = kwargs or {}
         if func in QUESTIONS:
             given = dict(kwargs)
@@ -173,6 +171,8 @@ class Map(Tensor):
                 return func(first.asked(), *args[1:], **given)
             with DisableTorchFunctionSubclass():
                 return func(*args, **kwargs)
+        from equivariance.ops.call import describe, maps_among  # here: questions are ten times as many as calls
+
         maps = maps_among((*args, *kwargs.values()))
         if torch.is_grad_enabled():
             for each in maps:

@@ -36,7 +36,8 @@ def reading(network: Any) -> Iterator[None]:
             vars(module).clear()
             vars(module).update(had)
         for value, had_inside in held:
-            _refill(value, had_inside)
+            if value or had_inside:
+                _refill(value, had_inside)
         with torch.no_grad():
             for tensor, version, had_before in numbers:
                 if version is None or _version(tensor) != version:

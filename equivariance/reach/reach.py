@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from equivariance.errors import UserError, reason
 from equivariance.ops import Layout, Map, calling_module, reading
+from equivariance.ops.map import QUESTIONS
 from equivariance.reach.sight import Sight, Unseen
 from equivariance.reach.summary import Pools, Sights, Summary, not_known, pools_among
 
@@ -52,6 +53,8 @@ class Reach(Map):
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """As for every map; a pooled number that takes part is noted, wherever it stands."""
         found = super().__torch_function__(func, types, args, kwargs)
+        if func in QUESTIONS:
+            return found
         pools = pools_among((args, list((kwargs or {}).values())))
         if not pools:
             return found

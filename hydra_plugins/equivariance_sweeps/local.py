@@ -1,6 +1,6 @@
 """Hydra's door to our launcher: all runs of a multirun are composed and validated before the first one starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import OverrideType
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def composed(loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[Sequence[str]]) -> list[DictConfig]:
     """The configs of all jobs, without Hydra's own section.
 
-    Composing takes tens of milliseconds, so it is done once for each choice of config groups; plain values, which Hydra
-    lays over the composed tree last, are laid over a copy.
+    Composing takes tens of milliseconds, so it is done once for each choice of config groups; plain values are laid
+    over a copy.
 
     Raises: UserError: a sweep file is an axis, of which the runs would have nothing but its fixed values.
     """
@@ -34,21 +34,35 @@ def composed(loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[S
     parser, bases, configs = OverridesParser.create(), {}, []
     is_group = lru_cache(None)(lambda key: bool(loader.get_group_options(key)))
     for overrides in job_overrides:
-        values, others = [], []
-        for o in parser.parse_overrides(list(overrides)):
+        parsed = parser.parse_overrides(list(overrides))
+        for o in parsed:
             if o.key_or_group == "sweep" and o.package is None and o.value() != chosen:
                 raise UserError(f"{o.input_line}: allowed: one sweep file at a time, not as an axis")
-            plain = o.type == OverrideType.CHANGE and o.package is None and not is_group(o.key_or_group)
-            (values if plain else others).append(o)
+        values, others = parted(parsed, is_group)
         groups = tuple(o.input_line for o in others)
         if groups not in bases:
             base = loader.load_sweep_config(master, list(groups))
             bases[groups] = OmegaConf.masked_copy(base, [str(key) for key in base if key != "hydra"])
-        config = bases[groups].copy()
-        for o in values:
-            OmegaConf.update(config, o.key_or_group, o.value())
-        configs.append(config)
+        configs.append(laid(bases[groups], values))
     return configs
+
+
+def parted(overrides: Iterable[Override], is_group: Callable[[str], bool]) -> tuple[list[Override], list[Override]]:
+    """Plain values, which Hydra lays over the composed tree last, and all other overrides."""
+    values: list[Override] = []
+    others: list[Override] = []
+    for o in overrides:
+        plain = o.type == OverrideType.CHANGE and o.package is None and not is_group(o.key_or_group)
+        (values if plain else others).append(o)
+    return values, others
+
+
+def laid(base: DictConfig, values: Iterable[Override]) -> DictConfig:
+    """A copy of a composed config with plain values laid over it."""
+    config = base.copy()
+    for o in values:
+        OmegaConf.update(config, o.key_or_group, o.value())
+    return config
 
 
 @dataclass

@@ -17,19 +17,17 @@ ARCHS = ["resnet18", "resnet34", "resnet50", "densenet121", "bagnet33", "squeeze
 ARCHS += ["convnext_tiny", "googlenet", "efficientnet-lite0"]
 LIBRARY = {"bagnet33": "equivariance", "efficientnet-lite0": "efficientnet_lite"}
 BORDERS = [0, 16, 32, 64, 128, 256]
-FAST_EVAL = {("resnet18", border, "same") for border in (0, 32, 128)} | {
-    ("bagnet33", border, "same") for border in (0, 32)
-}
-FAST_EVAL |= {(arch, 16, "same") for arch in ("densenet121", "vgg11_bn", "googlenet", "mobilenet_v2")}
+FAST_EVAL = {("resnet18", border, "same") for border in (0, 32)} | {("bagnet33", 32, "same")}
+FAST_EVAL |= {(arch, 16, "same") for arch in ("densenet121", "googlenet", "mobilenet_v2")}
 FAST_EVAL |= {("convnext_tiny", 16, "same"), ("efficientnet-lite0", 16, "same"), ("efficientnet-lite0", 0, "full")}
-FAST_EVAL |= {(arch, 16, "full") for arch in ("resnet18", "squeezenet1_0", "googlenet", "mobilenet_v2")}
+FAST_EVAL |= {(arch, 16, "full") for arch in ("resnet18", "squeezenet1_0", "mobilenet_v2")}
 FAST_TRAIN = {
     ("resnet18", 16, "same"),
     ("mobilenet_v2", 0, "same"),
     ("squeezenet1_0", 32, "same"),
     ("resnet18", 0, "full"),
 }
-FAST_TRAIN |= {("efficientnet-lite0", 0, "same"), ("googlenet", 0, "same")}
+FAST_TRAIN |= {("googlenet", 0, "same")}
 
 
 @functools.lru_cache(1)

@@ -72,7 +72,7 @@ def test_it_composes_and_refuses_from_another_folder(installed, tmp_path):
 
 
 def test_it_runs_from_another_folder(installed, tmp_path):
-    done = typed(installed, tmp_path, "equivariance.run", "data.pictures=2", "optim=probe", "border=0")
+    done = typed(installed, tmp_path, "equivariance.run", "arch=resnet8", "data.pictures=2", "optim=probe", "border=0")
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "runs").rglob("result.json"))) == 1
 

@@ -15,12 +15,16 @@ from sweeps.general import artefact
 from sweeps.launcher.attempt import attempt
 from sweeps.records import finished
 from sweeps.tracking.mirror import Mirror
+from tests.conftest import once
 
 NAMES = EXPERIMENTS.names()
 # The smallest case of each; one of its own needs a line here and in nothing else.
 TINY = {
-    "quadrant": ["data.pictures=3", "optim=probe", "experiment.picture=24", "experiment.canvas=88"],
-    "leak_distance": ["data.pictures=3", "experiment.resolution=400", "experiment.picture=24", "experiment.canvas=88"],
+    "quadrant": ["arch=resnet8", "data.pictures=3", "optim=probe", "experiment.picture=24", "experiment.canvas=88"],
+    "leak_distance": [
+        *("arch=resnet8", "data.pictures=3"),
+        *("experiment.resolution=40", "experiment.picture=24", "experiment.canvas=88"),
+    ],
     "impulse": [],
     "rook": ["optim.epochs=2"],
     "shift": ["data.train=20", "data.validation=10", "data.test=10", "optim.epochs=1", "experiment.draws=1"],
@@ -43,14 +47,18 @@ def tiny(config):
 
 
 @pytest.fixture
-def done(tiny, workdir, empty_store):
-    """Finishes one run of an experiment in this process and gives its job."""
+def done(tiny, workdir, empty_store, tmp_path_factory, monkeypatch):
+    """The job of a run of an experiment that is finished in the working folder; computed once for all tests."""
     shutil.copy(empty_store, workdir / "mlflow.db")
 
     def run(name):
-        job = prepare(tiny(name))
-        assert attempt(job, lambda row: None).status == "done"
-        return job
+        def make(folder):
+            monkeypatch.chdir(folder)
+            assert attempt(prepare(tiny(name)), lambda row: None).status == "done"
+            monkeypatch.chdir(workdir)
+
+        shutil.copytree(once(tmp_path_factory, f"done-{name}", make) / "runs", workdir / "runs")
+        return prepare(tiny(name))
 
     return run
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import pytest
 
 from tests.conftest import once
-from tests.crash.harness import ROOK, Sweep, table
+from tests.crash.harness import EIGHT, ROOK, Sweep, table
 
 
 class Undisturbed(NamedTuple):
-    """A sweep of `ROOK` from its start to its end: the seconds it took, and its table."""
+    """A sweep from its start to its end: the seconds it took, and its table."""
 
     seconds: float
     table: str
@@ -37,16 +37,25 @@ def start() -> Iterator[Callable[..., Sweep]]:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Undisturbed:
-    """What the same sweep gives when nothing happens to it."""
+    """What `ROOK` gives when nothing happens to it."""
+    return _undisturbed(tmp_path_factory, empty_store, "rook", ROOK)
 
+
+@pytest.fixture(scope="session")
+def undisturbed_eight(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Undisturbed:
+    """What `EIGHT` gives when nothing happens to it."""
+    return _undisturbed(tmp_path_factory, empty_store, "eight", EIGHT)
+
+
+def _undisturbed(factory: pytest.TempPathFactory, store: Path, name: str, command: tuple[str, ...]) -> Undisturbed:
     def make(folder: Path) -> None:
-        shutil.copy(empty_store, folder / "mlflow.db")
+        shutil.copy(store, folder / "mlflow.db")
         began = time.monotonic()
-        ended = Sweep(folder, *ROOK).ended()
+        ended = Sweep(folder, *command).ended()
         assert ended is not None
         assert ended.code == 0, ended.err
         (folder / "seconds").write_text(str(time.monotonic() - began))
         (folder / "table.csv").write_text(table(folder))
 
-    folder = once(tmp_path_factory, "undisturbed", make)
+    folder = once(factory, f"undisturbed-{name}", make)
     return Undisturbed(float((folder / "seconds").read_text()), (folder / "table.csv").read_text())

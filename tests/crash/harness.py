@@ -25,6 +25,8 @@ SOON = 5.0
 CONVS = "conv=valid,same,circular,replicate,reflect,full,unbounded,partial"
 # 24 real runs of about 0.2 s for two workers, each with a history, a checkpoint and a film.
 ROOK = ("experiment=rook", "device=cpu", "optim.epochs=60", CONVS, "seed=0,1,2", "hydra.launcher.workers=2")
+# Eight of them, for the forms of tests that run each time.
+EIGHT = tuple("seed=0" if override.startswith("seed=") else override for override in ROOK)
 # 24 real runs of milliseconds, where only starting and writing count.
 IMPULSE = ("experiment=impulse", "device=cpu", CONVS, "experiment.tap=bottom-right,top-left,centre")
 

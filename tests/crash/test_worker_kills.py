@@ -15,28 +15,30 @@ from sweeps.launcher.launch import launch
 from sweeps.launcher.pool import Limits, Machine
 from sweeps.launcher.source import Grid, Job
 from sweeps.records import Record
-from tests.crash.harness import ROOK, computing, results, starts, table, until
+from tests.crash.harness import EIGHT, ROOK, computing, results, starts, table, until
 from tests.sweeps.runs import BLANK
 
 TWELVE = ("experiment=rook", "device=cpu", "optim.epochs=60", "conv=same,full", "seed=0,1,2,3,4,5")
 
 
 @pytest.mark.parametrize("total", [2, pytest.param(50, marks=[pytest.mark.crash, pytest.mark.timeout(3000)])])
-def test_a_sweep_outlives_workers_killed_at_random_moments(total, tmp_path, start, undisturbed, empty_store):
+def test_a_sweep_outlives_workers_killed_at_random_moments(total, tmp_path, start, request, empty_store):
+    command, runs = (EIGHT, 8) if total == 2 else (ROOK, 24)
+    undisturbed = request.getfixturevalue("undisturbed_eight" if total == 2 else "undisturbed")
     moments, killed = random.Random(total), 0
     for number in count():
         folder, before = tmp_path / str(number), killed
         folder.mkdir()
         shutil.copy(empty_store, folder / "mlflow.db")
-        sweep = start(folder, *ROOK, "hydra.launcher.retries=50")
+        sweep = start(folder, *command, "hydra.launcher.retries=50")
         assert until(lambda: computing(folder) or sweep.ended(0))  # noqa: B023
         while killed < total and sweep.ended(moments.uniform(0.1, 0.6)) is None:
             killed += kill_one(sweep, moments)
         ended = sweep.ended()
         assert ended.code == 0, ended.err
         assert "0 failed" in ended.out
-        assert len(results(folder)) == 24
-        assert starts(folder).total() - 24 <= killed - before
+        assert len(results(folder)) == runs
+        assert starts(folder).total() - runs <= killed - before
         assert ended.err.count("killed by SIGKILL; try ") <= killed - before
         assert table(folder) == undisturbed.table
         if killed == total:

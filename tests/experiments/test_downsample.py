@@ -11,7 +11,7 @@ from equivariance.experiments.location import learning
 from equivariance.experiments.location.structure import place, structure
 from equivariance.experiments.quadrant.artefact import table as accuracies
 
-TINY = ("data.pictures=2", "device=cpu", "experiment.picture=24", "experiment.canvas=56", "optim=probe")
+TINY = ("arch=resnet8", "data.pictures=2", "device=cpu", "experiment.picture=24", "experiment.canvas=56", "optim=probe")
 BOTH = ("conv=unbounded", "downsample=polyphase")
 APART = "experiment.canvas=57"  # the places then differ by 33 pixels, in a network of stride 32
 

@@ -6,6 +6,7 @@ import torch
 from equivariance.experiments import compute
 
 SMALL = (
+    "arch=resnet8",
     "data.pictures=2",
     "device=cpu",
     "experiment.picture=16",

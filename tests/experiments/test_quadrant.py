@@ -12,7 +12,7 @@ from equivariance.experiments import compute
 from equivariance.experiments.location import learning
 from equivariance.experiments.location.structure import place
 
-TINY = ("data.pictures=2", "device=cpu", "experiment.picture=24", "experiment.canvas=56")
+TINY = ("arch=resnet8", "data.pictures=2", "device=cpu", "experiment.picture=24", "experiment.canvas=56")
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ class TestRuns:
             if name.endswith("running_mean"):
                 tensor += 0.1
         torch.save(state, tmp_path / "w.pth")
-        run("init=frozen-pretrained", f"init.checkpoint={tmp_path}/w.pth", "optim=probe")
+        run("arch=resnet18", "init=frozen-pretrained", f"init.checkpoint={tmp_path}/w.pth", "optim=probe")
         ((model, _),) = models()
         ours = model.trunk.network.state_dict()
         assert all(torch.equal(ours[name], tensor) for name, tensor in state.items())
@@ -107,7 +107,7 @@ class TestRuns:
 
     def test_the_released_border_is_the_first_padding(self, run, models):
         for border in (0, 16):
-            run("protocol=released", "init=frozen-random", "optim.epochs=1", f"border={border}")
+            run("arch=resnet18", "protocol=released", "init=frozen-random", "optim.epochs=1", f"border={border}")
         paddings = [model.trunk.network.conv1.padding for model, _ in models()]
         assert paddings == [(3, 3), (16, 16)]
 
@@ -202,7 +202,7 @@ class TestTheory:
         assert result.metrics["accuracy"] > 0.7
 
     def test_a_resnet_can_tell_at_the_border(self, run):
-        assert run("optim=probe", "border=0", "data.pictures=8").metrics["accuracy"] >= 0.8
+        assert run("arch=resnet18", "optim=probe", "border=0", "data.pictures=8").metrics["accuracy"] >= 0.8
 
 
 class TestCalibration:
@@ -215,7 +215,7 @@ class TestCalibration:
             assert torch.equal(first[name], third[name]), name
 
     def test_statistics_are_those_of_the_training_pictures(self, run, models):
-        run("optim=probe")
+        run("arch=resnet18", "optim=probe")
         ((model, before),) = models()
         mean, var = before["network.bn1.running_mean"], before["network.bn1.running_var"]
         assert mean.abs().max() > 1e-3

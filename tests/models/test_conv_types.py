@@ -160,8 +160,13 @@ def test_full_resnets_have_the_released_map_sizes(name):
     assert tuple(sizes) == AUTHORS[name]
 
 
-@pytest.mark.parametrize("conv", RULES)
-@pytest.mark.parametrize("name", ["bagnet33", "squeezenet1_0"])
+@pytest.mark.parametrize(
+    ("name", "conv"),
+    [
+        *(("squeezenet1_0", conv) for conv in RULES),
+        *(pytest.param("bagnet33", conv, marks=[] if conv == "full" else pytest.mark.slow) for conv in RULES),
+    ],
+)
 def test_a_canvas_gives_what_dense_images_give(name, conv):
     net = disturb(network(name))
     pictures = torch.randn(2, 3, 24, 24, dtype=torch.float64)

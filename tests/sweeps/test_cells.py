@@ -35,7 +35,7 @@ def launched(monkeypatch, *arguments):
 
 @pytest.mark.parametrize(
     "name",
-    ["impulse", "rook", "leak_distance", "red_green", pytest.param("quadrant", marks=pytest.mark.slow)],
+    ["impulse", "rook", *(pytest.param(n, marks=pytest.mark.slow) for n in ("leak_distance", "red_green", "quadrant"))],
 )
 def test_cells_are_the_runs_that_the_sweep_launches(name, workdir, monkeypatch):
     axes = grid.axes(name)
