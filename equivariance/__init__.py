@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from equivariance.library import receptive_field as receptive_field
     from equivariance.library import seam as seam
     from equivariance.library import tiled as tiled
+    from equivariance.library import train_eval_disparity as train_eval_disparity
     from equivariance.library import with_conv as with_conv
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
     "receptive_field",
     "seam",
     "tiled",
+    "train_eval_disparity",
     "with_conv",
 ]
 

@@ -43,7 +43,7 @@ NEEDS = {
     "data=labelled_photos": ["experiment=shift", "experiment.reach=8"],
     "sweep=shift_pretrained": ["data.root=here"],
     **{f"data={d}": ["experiment=action", "data.root=here"] for d in ("clips", "ucf101", "hmdb51")},
-    **{key: ["experiment=seams"] for key in ("arch=unet", "data=collage", "optim=steps")},
+    **{key: ["experiment=seams"] for key in ("arch=unet", "arch=unet_3d", "data=collage", "optim=adam")},
     "init=fixed": ["experiment=impulse"],
     "arch=python": ["arch.name=mylab.nets:TinyNet"],
 }

@@ -5,7 +5,7 @@ from equivariance.library.assertions import assert_even_padding, assert_exact_ti
 from equivariance.library.certificates import Certificate, certificate
 from equivariance.library.position import LeakDistance, PositionAccuracy, leak_distance, position_accuracy
 from equivariance.library.structure import ReceptiveField, certified_border, receptive_field, with_conv
-from equivariance.tiles import Halo, halo, seam, tiled
+from equivariance.tiles import Halo, halo, seam, tiled, train_eval_disparity
 
 __all__ = [
     "Certificate",
@@ -25,5 +25,6 @@ __all__ = [
     "receptive_field",
     "seam",
     "tiled",
+    "train_eval_disparity",
     "with_conv",
 ]

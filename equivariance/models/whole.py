@@ -34,6 +34,15 @@ def whole(arch: Arch, hollow: bool = True) -> nn.Module:
         raise UserError(f"arch.name={arch.name}: cannot be built ({reason(error)})") from error
 
 
+def output(arch: Arch) -> str | None:
+    """Which of several outputs is the map, in networks whose library says so: `out` of torchvision's segmentation."""
+    if arch.library != "torchvision":
+        return None
+    from torchvision import models
+
+    return "out" if arch.name in models.list_models(models.segmentation) else None
+
+
 def _torchvision(name: str, hollow: bool) -> nn.Module:
     from torchvision import models
 

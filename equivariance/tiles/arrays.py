@@ -84,6 +84,12 @@ class Source:
         return found.hexdigest()[:16]
 
 
+def weight(model: nn.Module) -> Tensor | None:
+    """One of a model's weights, of the type and on the device of its images; None: it has none."""
+    parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
+    return next((p for p in parameters if p.is_floating_point()), None)
+
+
 def weights_digest(model: nn.Module) -> str:
     """Of all parameters and buffers."""
     found = hashlib.sha256()

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from equivariance.errors import UserError
-from equivariance.tiles.arrays import Prepare, Source, beside, target, weights_digest
+from equivariance.tiles.arrays import Prepare, Source, beside, target, weight, weights_digest
 from equivariance.tiles.choose import choose
 from equivariance.tiles.devices import devices as list_of
 from equivariance.tiles.given import Dropped, dropped, pixels
@@ -67,7 +67,7 @@ def tiled(
     True
     """
     network = Selected(model, output)
-    source = Source(image, prepare, next((p for p in network.parameters() if p.is_floating_point()), None))
+    source = Source(image, prepare, weight(model))
     drops = None if halo is None else dropped(halo, len(source.sides))
     if not isinstance(batch, int) or batch < 1:
         raise UserError(f"batch={batch}: allowed: tiles from 1")

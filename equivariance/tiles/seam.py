@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import nn
 
 from equivariance.errors import UserError
-from equivariance.tiles.arrays import Prepare, Source
-from equivariance.tiles.given import dropped, pixels
+from equivariance.tiles.arrays import Prepare, Source, weight
+from equivariance.tiles.disparity import disparity
+from equivariance.tiles.given import Dropped, dropped, pixels
 from equivariance.tiles.halo import halo as halo_of
+from equivariance.tiles.mismatch import Mismatch, whole
 from equivariance.tiles.output import Selected
 from equivariance.tiles.plan import Plan, plan
 from equivariance.tiles.running import tiled
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """How far some units of a tiled output are from the whole image's.
-
-    Args:
-        largest: of the absolute differences.
-        rms: root of their mean square.
-        changed: share of places whose largest channel is another, in [0, 1]; 0 where there is one channel.
-    """
-
-    largest: float
-    rms: float
-    changed: float
 
 
 @dataclass(frozen=True)
@@ -47,7 +31,7 @@ class Seam:
         scale: root mean square of the whole image's output, to compare with.
         all: over the whole output.
         by_distance: in order, the distance in pixels from the next seam and the mismatch there.
-        disparity: root mean square by which batch norm in train mode changes the whole image's output; 0 without it.
+        disparity: of the whole image's output with batch norm's statistics of this image; see `train_eval_disparity`.
     """
 
     tile: tuple[int, ...]
@@ -56,7 +40,7 @@ class Seam:
     scale: float
     all: Mismatch
     by_distance: tuple[tuple[float, Mismatch], ...]
-    disparity: float
+    disparity: Mismatch
 
     def __str__(self) -> str:
         lines = [
@@ -66,7 +50,8 @@ class Seam:
         ]
         rows = [("all", self.all), *((f"{d:g}", m) for d, m in self.by_distance if m.largest)]
         lines += [f"{name:>20}{m.largest:12.3g}{m.rms:12.3g}{100 * m.changed:12.3f} %" for name, m in rows[:24]]
-        return "\n".join([*lines, f"batch norm in train mode changes the output by {self.disparity:.3g} (rms)"])
+        moved = f"{self.disparity.rms:.3g} (rms), {100 * self.disparity.changed:.3g} % of classes"
+        return "\n".join([*lines, f"batch norm with statistics of this image changes the output by {moved}"])
 
 
 def seam(
@@ -91,68 +76,64 @@ def seam(
         output: as in `halo`.
         prepare: as in `tiled`.
     Raises: UserError: as `tiled`.
-    Source: the mismatch of tiles and the disparity of train and eval mode are those of Buglakova et al., ICCV 2025
-        (arXiv 2503.19545); by distance from a seam, and the proved halo, are this project's.
+    Source: the mismatch of tiles is that of Buglakova et al., ICCV 2025 (arXiv 2503.19545), who take it between tiles
+        that overlap; against the whole image, by distance from a seam, and the proved halo are this project's.
 
     >>> from torch import nn, rand
     >>> net, image = nn.Sequential(nn.Conv2d(1, 2, 5, padding=2), nn.Conv2d(2, 2, 5, padding=2)), rand(1, 40, 40)
     >>> seam(net, image, 20, halo=2).all.largest > 1e-4, seam(net, image, 20, halo=4).all.largest < 1e-6
     (True, True)
     """
-    network = Selected(model, output)
-    source = Source(image, prepare, next((p for p in network.parameters() if p.is_floating_point()), None))
-    dims = len(source.sides)
-    found = halo_of(model, source.channels, dims, output)
-    if not found.before:
-        raise UserError(f"no halo is known; {found.reasons[-1]}")
-    drops = dropped(found if halo is None else halo, dims)
-    sides = pixels("tile", tile, dims, 1)
-    parts = plan(network, source.channels, source.sides, sides, drops)
-    with torch.no_grad():
-        whole = _whole(network, source)
-        other = _whole(Selected(_adapting(model), output), source)
-    given = found if halo is None else halo
-    apart = tiled(model, image, sides, given, output=output, prepare=prepare) - whole
-    exact = max(*found.before, *found.after) if not found.reasons else None
-    distances, classes = _distances(parts), _changed(whole, apart)
-    return Seam(
-        tuple(min(n, side) for n, side in zip(sides, source.sides, strict=True)),
-        drops,
-        exact,
-        float(np.sqrt(np.mean(np.square(whole)))),
-        _mismatch(apart, classes),
-        tuple((float(d), _mismatch(apart[:, distances == d], classes[distances == d])) for d in np.unique(distances)),
-        float(np.sqrt(np.mean(np.square(other - whole)))),
-    )
+    return seams(model, image, tile, [halo], output=output, prepare=prepare)[0]
 
 
 def seams(
     model: nn.Module,
     image: Any,
     tile: int | Sequence[int],
-    halos: Sequence[int],
+    halos: Sequence[int | Sequence[int] | None],
     *,
     output: str | None = None,
     prepare: Prepare | None = None,
 ) -> list[Seam]:
     """`seam` for several halos; see there."""
-    return [seam(model, image, tile, halo, output=output, prepare=prepare) for halo in halos]
+    network, source = Selected(model, output), Source(image, prepare, weight(model))
+    dims = len(source.sides)
+    found = halo_of(model, source.channels, dims, output)
+    if not found.before:
+        raise UserError(f"no halo is known; {found.reasons[-1]}")
+    exact = max(*found.before, *found.after) if not found.reasons else None
+    sides, given = pixels("tile", tile, dims, 1), [found if each is None else each for each in halos]
+    plans = [plan(network, source.channels, source.sides, sides, dropped(each, dims)) for each in given]
+    right = whole(network, source)
+    moved = disparity(network, source, right)
+    every = (tiled(model, image, sides, each, output=output, prepare=prepare) for each in given)
+    return [
+        _seam(sides, dropped(each, dims), exact, parts, right, other, moved)
+        for each, parts, other in zip(given, plans, every, strict=True)
+    ]
 
 
-def _whole(network: Selected, source: Source) -> np.ndarray:
-    """The whole image's output [C, *space]."""
-    images = source.read(tuple(slice(0, side) for side in source.sides))[None].to(source.device)
-    found: Tensor = network(images)[0].cpu()
-    return (found.float() if found.dtype == torch.bfloat16 else found).numpy()
-
-
-def _adapting(model: nn.Module) -> nn.Module:
-    """A copy whose batch norms take the statistics of what they are given."""
-    copy = deepcopy(model)
-    for module in copy.modules():
-        if isinstance(module, _BatchNorm):
-            module.train()
-    return copy
+def _seam(
+    tile: tuple[int, ...],
+    drops: Dropped,
+    exact: int | None,
+    parts: Plan,
+    right: np.ndarray,
+    other: np.ndarray,
+    moved: Mismatch,
+) -> Seam:
+    distances = _distances(parts)
+    rows = {float(d): distances == d for d in np.unique(distances)}
+    return Seam(
+        tuple(min(n, side) for n, side in zip(tile, parts.whole.sides, strict=True)),
+        drops,
+        exact,
+        float(np.sqrt(np.mean(np.square(right, dtype=np.float64)))),
+        Mismatch.of(right, other),
+        tuple((d, Mismatch.of(right[:, there], other[:, there])) for d, there in rows.items()),
+        moved,
+    )
 
 
 def _distances(parts: Plan) -> np.ndarray:
@@ -165,14 +146,3 @@ def _distances(parts: Plan) -> np.ndarray:
             shape = [-1 if d == axis else 1 for d in range(found.ndim)]
             found = np.minimum(found, away.reshape(shape))
     return found
-
-
-def _changed(whole: np.ndarray, apart: np.ndarray) -> np.ndarray:
-    """Where another channel is the largest."""
-    return np.asarray(whole.argmax(0) != (whole + apart).argmax(0))
-
-
-def _mismatch(apart: np.ndarray, changed: np.ndarray) -> Mismatch:
-    return Mismatch(
-        float(np.abs(apart).max()), float(np.sqrt(np.mean(np.square(apart, dtype=np.float64)))), float(changed.mean())
-    )

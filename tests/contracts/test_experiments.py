@@ -31,7 +31,7 @@ TINY = {
     "patch_matching": ["data.pairs=20", "experiment.triplets=8", "optim.batch=4", "optim.epochs=1"],
     "action": ["data.train=8", "data.validation=8", "data.test=8", "optim.epochs=1", "arch.width=4", "data.frames=4"],
     "seams": [
-        *("optim.steps=2", "optim.batch=1", "data.side=40", "data.train=16", "arch.width=4", "arch.levels=2"),
+        *("optim.epochs=1", "data.pictures=2", "data.side=40", "data.train=16", "arch.width=4", "arch.levels=2"),
         *("experiment.tile=24", "experiment.halos=[0,4]"),
     ],
     "data_efficiency": ["data.train=60", "data.validation=10", "data.test=10", "data.per_class=2", "optim.epochs=1"],

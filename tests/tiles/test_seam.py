@@ -1,12 +1,14 @@
 """Seams: nothing at the exact halo, something below it, and only where a unit sees across the seam."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from equivariance.errors import UserError
-from equivariance.tiles import halo, plot_seams, seam, seams
+from equivariance.tiles import Mismatch, halo, plot_seams, seam, seams, train_eval_disparity
 
 IMAGE = np.random.default_rng(0).standard_normal((1, 60, 52))
 
@@ -38,21 +40,38 @@ def test_classes_that_change_are_counted():
 
 
 @torch.no_grad()
-def _whole(image):
-    return network()(torch.from_numpy(image)[None])[0].numpy()
+def _whole(image, net=None):
+    return (net or network())(torch.from_numpy(image)[None])[0].numpy()
 
 
-def test_statistics_leave_a_mismatch_at_any_halo_and_batch_norm_a_disparity():
+def test_statistics_leave_a_mismatch_at_any_halo():
     net = network(nn.InstanceNorm2d(4))
     found = seam(net, IMAGE * np.linspace(1, 5, 52), 24)
     assert found.exact is None
     assert found.all.largest > 1e-3
-    assert found.disparity == 0.0
-    norm = nn.BatchNorm2d(4)
+    assert found.disparity == Mismatch(0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d(4), nn.InstanceNorm2d(4, track_running_stats=True)])
+def test_the_disparity_is_that_of_norms_in_train_and_in_eval_mode(norm):
     nn.init.constant_(norm.running_mean, 0.5)
-    before = norm.running_mean.clone()
-    assert seam(network(norm), IMAGE, 24).disparity > 1e-3
-    assert torch.equal(norm.running_mean, before)
+    net = network(norm).insert(0, nn.Dropout(0.5).eval())
+    found, before = train_eval_disparity(net, IMAGE), copy.deepcopy(norm.state_dict())
+    assert all(torch.equal(before[name], tensor) for name, tensor in norm.state_dict().items())
+    assert not norm.training
+    right = _whole(IMAGE, net)
+    norm.train()
+    apart = _whole(IMAGE, net) - right
+    assert found.largest == pytest.approx(np.abs(apart).max(), rel=1e-9)
+    assert found.rms == pytest.approx(np.sqrt(np.mean(apart**2)), rel=1e-9)
+    assert found.changed == np.mean((right + apart).argmax(0) != right.argmax(0)) > 0
+    norm.load_state_dict(before)
+    assert seam(net.eval(), IMAGE, 24).disparity == found
+
+
+def test_a_branch_that_pools_the_image_has_no_statistics_of_its_own():
+    pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(4))
+    assert train_eval_disparity(nn.Sequential(*network()[:2], pooled).double().eval(), IMAGE).largest == 0.0
 
 
 def test_a_figure_of_several_halos(tmp_path):

@@ -13,7 +13,7 @@ from equivariance.data.photos import PHOTOS, crops
 CROPS = 6  # of each photograph, that training collages are made of
 # Regions a photograph has in a collage, at random places.
 REGIONS = 2
-SPLITS = ("train", "test")  # strips of photographs that have no pixel in common
+SPLITS = ("train", "validation", "test")  # strips of photographs that have no pixel in common
 
 
 class Collages:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from equivariance.config import Choice, NoTraining, Run, Scratch, Section
-from equivariance.config.base import Batch, Rate, Seed
+from equivariance.config.base import Batch, Epochs, Rate, Seed
 from equivariance.config.parts import Arch, PythonArch
 from equivariance.config.run import Named
 
@@ -21,7 +21,7 @@ class Seams(Named):
     name: Literal["seams"]
     tile: Annotated[int, Field(ge=4, le=8192)]  # pixels a side, halo included
     halos: Annotated[list[Halo], Field(min_length=2, max_length=32)]  # pixels; the first is 0
-    output: str | None  # of a network that returns dicts or tuples
+    output: str | None  # of a network that returns dicts or tuples; null: its library's
 
 
 class UNetArch(Section):
@@ -42,16 +42,17 @@ class Collage(Section):
     side: Annotated[int, Field(ge=16, le=8192)]  # pixels, of the tested image
     depth: Annotated[int, Field(ge=8, le=512)]  # planes of a volume
     train: Annotated[int, Field(ge=8, le=512)]  # pixels a side of training pictures, and planes at most
+    pictures: Annotated[int, Field(ge=1, le=100_000)]  # that are trained on
     seed: Seed
 
 
-class Steps(Section):
-    """Adam for some steps."""
+class Adam(Section):
+    """Adam for some epochs."""
 
-    name: Literal["steps"]
+    name: Literal["adam"]
     lr: Rate
     batch: Batch
-    steps: Annotated[int, Field(ge=1, le=100_000)]
+    epochs: Epochs
 
 
 class SeamsRun(Run):
@@ -63,7 +64,7 @@ class SeamsRun(Run):
     ]
     init: Scratch
     data: Annotated[Collage, Choice.of(Collage)]
-    optim: Annotated[Steps | NoTraining, Choice.of(Steps, NoTraining)]
+    optim: Annotated[Adam | NoTraining, Choice.of(Adam, NoTraining)]
     engine: Literal["auto", "dense"]
     tolerance: Annotated[float, Field(ge=0, le=0)]
 
@@ -76,6 +77,4 @@ class SeamsRun(Run):
             raise ValueError(f"experiment.tile={tile}: allowed: less than data.side={self.data.side}")
         if self.init.checkpoint:
             raise ValueError(f"init.checkpoint={self.init.checkpoint}: allowed: null with experiment=seams")
-        if isinstance(self.optim, Steps) != isinstance(self.arch, UNetArch):
-            raise ValueError(f"optim={self.optim.name}: allowed: steps with arch=unet, none with other networks")
         return self
