@@ -22,8 +22,8 @@ def train_eval_disparity(
     It tells whether running statistics are those of the image: where it is large, the network has learnt on others than
     it now meets (few images a batch, another source). All else stays in the mode in which it is, so dropout does not
     count; the model is left as it is. Norms that do the same in both modes (group norm, instance norm without running
-    statistics) give 0: what these cost, `seam` says. Maps of one number a channel keep their running statistics. Not for:
-    networks in train mode, whose norms do so already.
+    statistics) give 0: what these cost, `seam` says. Maps of one number a channel keep their running statistics. Not
+    for: networks in train mode, whose norms do so already.
 
     Args:
         model: as in `tiled`.
