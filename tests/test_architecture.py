@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,26 @@ def dangers(tree: ast.AST) -> list[str]:
     return found
 
 
+def of_each(paths: list[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """Makes one test of a check for each file, which names all files that fail: a test a file would be thousands."""
+
+    def wrap(check: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            wrong = {}
+            for path in paths:
+                try:
+                    check(path)
+                except AssertionError as error:
+                    wrong[relative(path)] = str(error).partition("\n")[0]
+            assert wrong == {}
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return wrap
+
+
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
@@ -141,14 +163,14 @@ DRAWING = (
 DRAWN = {"artefact", "artefact.py", "figure.py", "film.py"}
 
 
-@pytest.mark.parametrize("path", below(*SCIENCE), ids=relative)
+@of_each(below(*SCIENCE))
 def test_the_science_knows_nothing_of_the_platform(path):
     shared = DRAWING if DRAWN & set(path.parts) else SHARED
     names = {n for n in imported(path) if not f"{n}.".startswith(shared)} - {"sweeps"}
     assert not tops(names) & (PLATFORM | {"sweeps", "hydra_plugins"})
 
 
-@pytest.mark.parametrize("path", below("equivariance"), ids=relative)
+@of_each(below("equivariance"))
 def test_only_the_entry_point_knows_hydra_and_mlflow(path):
     entry = {"run.py", "halo.py", "command.py", "overrides.py"}
     if path.parent != ROOT / "equivariance" or path.name not in entry:
@@ -182,7 +204,7 @@ def words(tree: ast.Module) -> set[str]:
     return {n.value for n in constants if isinstance(n.value, str)}
 
 
-@pytest.mark.parametrize("path", below("sweeps", "hydra_plugins"), ids=relative)
+@of_each(below("sweeps", "hydra_plugins"))
 def test_the_platform_names_no_experiment_metric_or_convolution_type(path):
     """It asks the `Experiment` that each of them registers."""
     known = [EXPERIMENTS.get(name) for name in EXPERIMENTS.names()]
@@ -209,17 +231,17 @@ def test_schemas_and_artefacts_of_experiments_are_light_to_import():
     assert done.stdout.strip() == "True []", done.stderr
 
 
-@pytest.mark.parametrize("path", below("sweeps"), ids=relative)
+@of_each(below("sweeps"))
 def test_the_platform_imports_neither_torch_nor_the_science(path):
     assert not tops(imported(path)) & {"torch", "torchvision", "timm", "equivariance"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
+@of_each(SOURCES)
 def test_heavy_libraries_are_imported_where_they_are_used(path):
     assert not tops(at_import(parsed(path))) & HEAVY
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
+@of_each(SOURCES)
 def test_nothing_runs_foreign_code(path):
     assert dangers(parsed(path)) == []
 
@@ -265,7 +287,7 @@ def catches_all(tree: ast.Module, lines: list[str]) -> list[str]:
     return [lines[h.lineno - 1].strip() for h in silent if "#" not in lines[h.lineno - 1]]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
+@of_each(SOURCES)
 def test_exceptions_are_caught_by_type_and_those_of_any_type_for_a_reason(path):
     assert by_name(parsed(path)) == []
     assert catches_all(parsed(path), path.read_text().splitlines()) == []
@@ -285,7 +307,7 @@ def test_the_check_for_exceptions_finds_what_it_looks_for():
         assert len(catches_all(ast.parse(text), text.splitlines())) == found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
+@of_each(SOURCES)
 def test_files_stay_small_and_are_named_for_what_they_hold(path):
     assert len(path.read_text().splitlines()) <= 250
     assert not {*path.parts, path.stem} & {"utils", "util", "helpers", "helper", "common", "misc"}
@@ -294,7 +316,7 @@ def test_files_stay_small_and_are_named_for_what_they_hold(path):
 VAGUE = {"process", "processes", "handle", "handler", "manage", "manager", "do", "util", "helper", "info"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
+@of_each(SOURCES)
 def test_names_say_what_is_done(path):
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     names = [node.name for node in ast.walk(parsed(path)) if isinstance(node, kinds)]
@@ -305,7 +327,7 @@ def test_names_say_what_is_done(path):
 LONGEST = 55  # lines of a function, its docstring included
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
+@of_each(SOURCES)
 def test_functions_stay_short(path):
     long = {
         node.name: node.end_lineno - node.lineno + 1

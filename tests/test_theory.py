@@ -111,8 +111,9 @@ class Whole(nn.Module):
         return nn.functional.avg_pool2d(x, x.shape[2:])
 
 
-@pytest.mark.parametrize("network", [trunk("torchvision", "resnet18"), Whole()], ids=["resnet18", "whole"])
-def test_what_follows_for_larger_images_is_what_they_give_themselves(network, monkeypatch):
+@pytest.mark.parametrize("make", [lambda: trunk("torchvision", "resnet18"), Whole], ids=["resnet18", "whole"])
+def test_what_follows_for_larger_images_is_what_they_give_themselves(make, monkeypatch):
+    network = make()
     sides, passes = list(range(1024, 1216, 2)), []
     monkeypatch.setattr(theory, "reach", lambda *a, **k: passes.append(a) or reach(*a, **k))
     found = theory._pooled_on(network, sides, 32, 3)
