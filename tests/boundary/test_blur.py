@@ -151,7 +151,9 @@ def ringed(x, width):
     return out
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", pytest.param("efficientnet_b0", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v2", *(pytest.param(n, marks=pytest.mark.slow) for n in ("resnet18", "efficientnet_b0"))]
+)
 @pytest.mark.parametrize("conv", ["same", "full", "unbounded"])
 def test_a_canvas_gives_what_the_ordinary_tensor_gives(name, conv):
     net, picture = disturb(network(name)), images(12)

@@ -25,7 +25,7 @@ FAST_TRAIN = {
     ("resnet18", 16, "same"),
     ("mobilenet_v2", 0, "same"),
     ("squeezenet1_0", 32, "same"),
-    ("resnet18", 0, "full"),
+    ("squeezenet1_0", 0, "full"),
 }
 FAST_TRAIN |= {("googlenet", 0, "same")}
 

@@ -168,11 +168,12 @@ class TestRuns:
 
         monkeypatch.setattr(leak_distance, "learn", learn)
         monkeypatch.setattr(leak_distance, "decode", lambda *a: Decoding(9, 0, 9))
-        result = run("init=scratch", "optim=sgd", "optim.epochs=1", "data.pictures=2", "experiment.resolution=400")
-        assert [border for border, _ in started] == [0, 400]
+        choices = ("arch=resnet8", "init=scratch", "optim=sgd", "optim.epochs=1", "data.pictures=2")
+        result = run(*choices, "experiment.resolution=16")
+        assert [border for border, _ in started] == [0, 16]
         (_, first), *others = started
         assert all(torch.equal(first[name], other[name]) for _, other in others for name in first)
-        assert (result.metrics["leak_distance"], result.metrics["not_decodable"]) == (400, 433)
+        assert (result.metrics["leak_distance"], result.metrics["not_decodable"]) == (16, 23)
 
     def test_where_theory_rules_out_every_border_nothing_is_computed(self, run, monkeypatch):
         monkeypatch.setattr(leak_distance, "network", lambda *a: pytest.fail("a network was built"))
