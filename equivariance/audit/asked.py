@@ -15,6 +15,7 @@ from equivariance.audit.dense import dense
 from equivariance.audit.edge import edge
 from equivariance.audit.leaks import CELLS, Leaks, leaks
 from equivariance.audit.report import Figures, Missing, Remedy, Report
+from equivariance.audit.shifts import Shifts, shifts
 from equivariance.audit.surroundings import contrast
 from equivariance.errors import NotFinite, UserError, reason
 from equivariance.library import certified_border, leak_distance, receptive_field, with_conv
@@ -116,6 +117,7 @@ def _answered(asked: Question, remedies: tuple[tuple[str, str], ...]) -> Report:
         leak_distance=figures.leak_distance,
         consistency=figures.consistency,
         diagonal=_asked(lambda: _diagonal(model, shown, labels, input_size)),
+        shift=_asked(lambda: _shift(model, shown, input_size, period)),
         leaks=_asked(lambda: _leaks(figures, tried)),
         remedies=tried,
     )
@@ -140,6 +142,12 @@ def _diagonal(model: nn.Module, pictures: Tensor | None, labels: Tensor | None, 
     if pictures is None or labels is None:
         return NO_PICTURES if pictures is None else Missing("no labels were given")
     return diagonal(model, pictures, labels, input_size)
+
+
+def _shift(model: nn.Module, shown: Tensor | None, input_size: int, period: int | Missing) -> Shifts | Missing:
+    if shown is None:
+        return NO_PICTURES
+    return period if isinstance(period, Missing) else shifts(model, shown, input_size, period)
 
 
 def _leaks(figures: Figures, tried: tuple[Remedy, ...]) -> Leaks | Missing:

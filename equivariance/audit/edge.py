@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from equivariance.audit.maps import followed, maps
 from equivariance.audit.watching import watched
 from equivariance.boundary import Bounded, unwrap
 from equivariance.errors import UserError, reason
@@ -105,7 +106,7 @@ def edge(model: nn.Module, input_size: int, channels: int = 3, constant: float =
         copied = deepcopy(model).double()
     except (RuntimeError, TypeError) as error:
         raise UserError(f"the network cannot be copied ({reason(error)})") from error
-    trunk = copied.trunk if isinstance(copied, FeatureMap) else copied
+    trunk, plain = followed(copied), maps(copied, input_size, channels)
     device = next((p.device for p in copied.parameters()), torch.device("cpu"))
     image = torch.full((1, channels, input_size, input_size), constant, dtype=torch.float64, device=device)
     with evaluating(copied), torch.no_grad():
@@ -114,7 +115,7 @@ def edge(model: nn.Module, input_size: int, channels: int = 3, constant: float =
 
         def look(name: str, output: Tensor) -> None:
             whole = unwrap(output)
-            if whole.dim() == 4 and whole.shape[2] * whole.shape[3] > 1:
+            if name in plain and whole.shape[2] * whole.shape[3] > 1:
                 found.append(_layer(name, whole[0], endless.get(name) if endless else None))
 
         if isinstance(copied, FeatureMap) and copied.background is None:
@@ -126,6 +127,8 @@ def edge(model: nn.Module, input_size: int, channels: int = 3, constant: float =
             raise
         except Exception as error:  # other people's code: it may fail in any way
             raise UserError(f"fails on images of {input_size} pixels ({reason(error)})") from error
+    if not found:
+        raise UserError("no layer answers with a map of rows and columns")
     floor = ROUNDING * torch.finfo(torch.float64).eps
     return Edge(constant, "unbounded" if endless else "centre", floor, tuple(found))
 

@@ -10,6 +10,7 @@ from equivariance.audit.decisions import Consistency, Diagonal
 from equivariance.audit.dense import Dense
 from equivariance.audit.edge import Edge
 from equivariance.audit.leaks import Leaks
+from equivariance.audit.shifts import Shifts
 from equivariance.audit.surroundings import Contrast
 from equivariance.library import LeakDistance, ReceptiveField
 from equivariance.library.padding import Padding
@@ -73,6 +74,7 @@ class Report:
         statistics: layers that see all of the image at once, the third leak; the last pool of a classifier aside.
         leak_distance: how far from the boundary a picture's place can be read off, in pixels; measured.
         consistency: how often decisions stay; measured.
+        shift: each layer's map of a moved picture against the moved map; measured.
         leaks: which of the two that are no statistics costs consistency, boundary or phase; measured.
         diagonal: accuracy by place; measured.
         remedies: the same figures for other boundaries and sampling.
@@ -91,6 +93,7 @@ class Report:
     statistics: tuple[Reason, ...] | Missing
     leak_distance: LeakDistance | Missing
     consistency: Consistency | Missing
+    shift: Shifts | Missing
     leaks: Leaks | Missing
     diagonal: Diagonal | Missing
     remedies: tuple[Remedy, ...] = ()

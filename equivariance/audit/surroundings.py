@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from equivariance.audit.maps import followed, maps
 from equivariance.audit.watching import watched
 from equivariance.boundary import unwrap
 from equivariance.errors import UserError, reason
@@ -88,12 +89,13 @@ def contrast(model: nn.Module, input_size: int, channels: int = 3, seed: int = 0
     large = _noise(IMAGES, channels, input_size + 2 * margin, seed).to(weights)
     inner = large[:, :, margin : margin + input_size, margin : margin + input_size].contiguous()
     copied = deepcopy(model)
+    trunk, plain = followed(copied), maps(copied, input_size, channels)
     here: dict[str, list[Tensor]] = {}
     true: dict[str, list[Tensor]] = {}
 
     def ends(name: str, output: Tensor) -> None:
         found = unwrap(output)
-        if found.dim() == 4 and min(found.shape[2:]) > 1:
+        if name in plain and min(found.shape[2:]) > 1:
             here.setdefault(name, []).append(found.clone())  # what follows may change it in place
 
     def goes_on(name: str, output: Tensor) -> None:
@@ -104,7 +106,7 @@ def contrast(model: nn.Module, input_size: int, channels: int = 3, seed: int = 0
     with evaluating(copied), torch.no_grad():
         for images, look in ((inner, ends), (large, goes_on)):
             for image in images.split(1):
-                with watched(copied, look):
+                with watched(trunk, look):
                     _run(copied, image)
     layers = (_layer(name, torch.cat(true[name]), torch.cat(maps)) for name, maps in here.items() if name in true)
     return Contrast(IMAGES, margin, FLOOR, tuple(layer for layer in layers if layer))

@@ -9,6 +9,7 @@ from equivariance.audit.dense import Dense
 from equivariance.audit.edge import Edge
 from equivariance.audit.leaks import Leaks
 from equivariance.audit.report import Figures, Missing, Report
+from equivariance.audit.shifts import Shifts
 from equivariance.audit.surroundings import Contrast
 from equivariance.library import LeakDistance
 
@@ -117,6 +118,7 @@ def _dense(found: Dense | Missing) -> Iterator[tuple[str, str]]:
 
 def _measured(report: Report) -> Iterator[tuple[str, str]]:
     leak, same = report.leak_distance, report.consistency
+    yield from _shift(report.shift)
     yield "leak distance", str(leak) if isinstance(leak, Missing) else f"{_pixels(leak)}; n = {report.pictures}"
     if isinstance(same, Missing):
         yield "consistency", str(same)
@@ -136,6 +138,18 @@ def _measured(report: Report) -> Iterator[tuple[str, str]]:
     yield "accuracy by place", f"mean over {len(along.places)} on the diagonal {along.mean}"
     for corner, share in zip(along.places, along.accuracy, strict=True):
         yield "", f"{corner} pixels: {share}"
+
+
+def _shift(found: Shifts | Missing) -> Iterator[tuple[str, str]]:
+    if isinstance(found, Missing):
+        yield "shift, by layer", str(found)
+        return
+    yield "shift, by layer", f"moved from the corner by {found.moved} pixels, a period; n = {found.pictures}"
+    felt = [layer for layer in found.layers if layer.error]
+    for name, layer in {"first": felt[0], "most": found.worst, "last": found.layers[-1]}.items() if felt else ():
+        yield "", f"{name} {layer.layer}: {100 * layer.error:.2g} % of the map (rms)"
+    if not felt:
+        yield "", f"none of {len(found.layers)} maps changes but by moving; floor {found.floor:.0e}"
 
 
 def _leaks(found: Leaks | Missing) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,8 @@ from equivariance.audit.decisions import Consistency, Share, consistency, diagon
 from equivariance.audit.dense import dense
 from equivariance.audit.edge import edge
 from equivariance.audit.leaks import CELLS, leaks
+from equivariance.audit.maps import maps
+from equivariance.audit.shifts import shifts
 from equivariance.audit.surroundings import contrast
 from equivariance.errors import UserError
 from sweeps.tracking.mirror import Mirror
@@ -249,6 +251,46 @@ def test_a_network_that_feels_the_edge_alone_loses_nothing_to_the_phase():
     assert (found.phase.value, found.interaction.value, found.boundary.n) == (0, 0, 4)
     alone = audit(Even(), torch.rand(4, 3, 5, 5), input_size=16, remedies=())
     assert "no consistency is known under same+polyphase" in alone.leaks.reason
+
+
+def test_a_layer_moves_with_the_picture_but_for_the_edge():
+    pictures = torch.rand(3, 3, 5, 5)
+    found, dense = (shifts(Small(), pictures, 24, 2, engine) for engine in ("auto", "dense"))
+    assert [layer.layer for layer in found.layers] == ["0 (Conv2d)", "1 (BatchNorm2d)", "2 (ReLU)", "3 (Conv2d)"]
+    errors, others = ([layer.error for layer in each.layers] for each in (found, dense))
+    assert errors == pytest.approx(others, rel=1e-4)
+    assert errors[0] == 0  # zeros pad a picture on zeros
+    assert errors[3] > 0.001  # but not what a bias has made of them
+    assert {layer.error for layer in shifts(Small(0), pictures, 24, 2).layers} == {0.0}
+    with pytest.raises(UserError, match="cannot be moved by 32, the period, on 24"):
+        shifts(Small(), pictures, 24, 32)
+
+
+def test_layers_that_answer_with_no_map_have_no_edge():
+    class Odd(nn.Module):  # an operation that no reader knows, a map after it, then tokens of one head
+        def __init__(self):
+            super().__init__()
+            self.map, self.tokens = nn.ReLU(), nn.Identity()
+
+        def forward(self, images):
+            return self.tokens(self.map(torch.fft.fft2(images).real).flatten(2).transpose(1, 2)[:, None])
+
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), Odd())
+    assert maps(net, 16) == {"0 (Conv2d)", "1.map (ReLU)"}
+    assert [layer.layer for layer in edge(net, 16).layers] == ["0 (Conv2d)", "1.map (ReLU)"]
+    last = nn.Sequential(nn.Conv2d(3, 4, 1), Channels(nn.Conv2d(4, 4, 3, padding=1)))
+    assert {layer.layer for layer in contrast(last, 16).layers} == {"0 (Conv2d)", "1.conv (Conv2d)"}
+
+
+class Channels(nn.Module):
+    """Channels last, as some norms want them: rows stand where channels do in a map."""
+
+    def __init__(self, conv):
+        super().__init__()
+        self.conv, self.norm = conv, nn.LayerNorm(4)
+
+    def forward(self, images):
+        return self.norm(self.conv(images).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 @pytest.mark.parametrize("name", ["vit_b_16", "swin_t"])

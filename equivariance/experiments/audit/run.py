@@ -76,6 +76,7 @@ def numbers(found: Audited) -> dict[str, float]:
         "even_size_above": plain["even_sizes"][1],
         "edge_share": layers[-1]["share"] if layers else None,
         "contrast": _contrast(plain),
+        "shift": max((layer["error"] for layer in _part(plain, "shift").get("layers", ())), default=None),
         "leak_distance": leak.get("pixels"),
         **{f"leak_{name}": effect["value"] for name, effect in _part(plain, "leaks").items()},
         "diagonal": _part(plain, "diagonal").get("mean", {}).get("value"),
