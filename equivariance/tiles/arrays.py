@@ -55,6 +55,7 @@ class Source:
                 part = torch.from_numpy(copy.astype(copy.dtype.newbyteorder("="), copy=False))
             except TypeError as error:
                 raise UserError(f"image: {reason(error)}") from None
+        part = part.detach()
         return part if raw else self.ready(part)
 
     def ready(self, part: Tensor) -> Tensor:

@@ -59,7 +59,10 @@ def devices(named: Sequence[str | torch.device]) -> list[torch.device]:
     Raises: UserError: torch knows none of a name.
     """
     try:
-        return [torch.device(device) for device in named]
+        found = [torch.device(device) for device in named]
+        if any(device.type == "meta" for device in found):
+            raise RuntimeError("meta has no values")
+        return found
     except (RuntimeError, TypeError) as error:
         raise UserError(f"devices={named}: {reason(error)}") from None
 

@@ -24,13 +24,14 @@ def dropped(halo: int | Sequence[int] | Halo, dims: int) -> Dropped:
     return tuple((each, each) for each in pixels("halo", halo, dims, 0))
 
 
-def pixels(name: str, given: Any, dims: int, least: int) -> tuple[int, ...]:
-    """Pixels an axis, of one number or one an axis.
+def pixels(name: str, given: Any, dims: int, least: int, unit: str = "pixels") -> tuple[int, ...]:
+    """Whole numbers, mostly of pixels an axis: of one number or one an axis.
 
     Raises: UserError: others than whole numbers from the least on, or not as many as axes.
     """
+    given = given.tolist() if hasattr(given, "tolist") else given  # of numpy and torch
     each = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else (given,) * dims
     whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in each)
     if len(each) != dims or not whole or min(each) < least:
-        raise UserError(f"{name}={given}: allowed: pixels from {least}, one number or {dims}")
+        raise UserError(f"{name}={given}: allowed: {unit} from {least}{f', one number or {dims}' * (dims > 1)}")
     return tuple(int(n) for n in each)

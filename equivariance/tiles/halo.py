@@ -96,7 +96,7 @@ def halo(model: nn.Module, channels: int = 3, dims: int = 2, output: str | None 
     (True, (2, 2), (2, 2), (2, 2))
     """
     network = Selected(model, output)
-    if channels < 1 or not 1 <= dims <= 3:
+    if not isinstance(channels, int) or channels < 1 or dims not in (1, 2, 3):
         raise UserError(f"channels={channels}, dims={dims}: allowed: channels from 1, 1 to 3 axes of space")
     try:
         found = _large(network, channels, dims)
@@ -110,7 +110,9 @@ def halo(model: nn.Module, channels: int = 3, dims: int = 2, output: str | None 
     before, after = tuple(n[0] for n in needs), tuple(n[1] for n in needs)
     unsettled = [*found.reasons]
     if changed and not unsettled:
-        unsettled.append(Reason(changed, "what it does depends on the size of the image"))
+        again = first_change(found, trace(network, found.sides, channels))
+        how = "changes from call to call" if again else "depends on the size of the image"
+        unsettled.append(Reason(changed, f"what it does {how}"))
     statistics = [s.reason for s in found.statistics]
     smallest = _smallest(network, channels, grid, before, after)
     return Halo(
@@ -158,14 +160,25 @@ def _smallest(
 ) -> Trace:
     """The trace of the smallest tile from which a part on the grid can be kept."""
     sides = tuple(_up(b, g) + g + _up(a, g) for b, a, g in zip(before, after, grid, strict=True))
-    for more in range(64):
+
+    def fits(more: int) -> Trace | None:
         try:
             found = trace(network, tuple(n + more * g for n, g in zip(sides, grid, strict=True)), channels)
         except UserError:
-            continue
-        if all(s.head + s.tail + g / s.stride <= s.size for s, g in zip(found.sights, grid, strict=True)):
-            return found
-    raise UserError(f"the model fails on tiles of {list(sides)} pixels")
+            return None
+        kept = (s.head + s.tail + g / s.stride <= s.size for s, g in zip(found.sights, grid, strict=True))
+        return found if all(kept) else None
+
+    low, high = -1, 0  # too few steps of the grid more, and the next that is tried
+    while (best := fits(high)) is None:
+        if high * max(grid) > LARGEST:
+            raise UserError(f"the model fails on tiles of {list(sides)} pixels")
+        low, high = high, 2 * high + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = fits(middle)
+        low, high, best = (low, middle, found) if found else (middle, high, best)
+    return best
 
 
 def _any_side(network: Selected, channels: int, found: Trace, grid: tuple[int, ...]) -> bool:

@@ -28,6 +28,8 @@ class Selected:
     def __post_init__(self) -> None:
         if not isinstance(self.model, nn.Module):
             raise UserError(f"model: a {type(self.model).__name__}; allowed: an nn.Module")
+        if not isinstance(self.output, str | None):
+            raise UserError(f"output={self.output}: allowed: text, as '{self.output}'")
 
     def parameters(self) -> Iterator[Parameter]:
         """The model's."""
@@ -58,6 +60,8 @@ def _part(found: Any, part: str, output: str | None) -> Any:
         return found[int(part)]
     if not part.startswith("_") and part in _names(found):
         return getattr(found, part)
+    if isinstance(found, Tensor):
+        raise UserError(f"output={output}: {part} names a part of a map; allowed: the way to the map, None for all")
     allowed = ", ".join(_names(found)) or "none"
     raise UserError(f"output={output}: {part} names no part of the {type(found).__name__}; allowed: {allowed}")
 

@@ -167,7 +167,6 @@ def _check(whole: Trace, inner: Trace, outer: Trace, grid: tuple[int, ...]) -> N
                 if s.stride and s.size != t.size + Fraction(start) / Fraction(s.stride):
                     changed = changed or step.call
     if changed:
-        raise UserError(
-            f"{changed} does otherwise in an image of {list(whole.sides)} pixels than in a tile;"
-            f" allowed: {_multiples(grid)}"
-        )
+        fits = all(side % step == 0 for side, step in zip(whole.sides, grid, strict=True))
+        way = "no tiles are exact" if fits else f"allowed: {_multiples(grid)}"
+        raise UserError(f"{changed} does otherwise in an image of {list(whole.sides)} pixels than in a tile; {way}")

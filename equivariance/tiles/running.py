@@ -69,8 +69,8 @@ def tiled(
     network = Selected(model, output)
     source = Source(image, prepare, weight(model))
     drops = None if halo is None else dropped(halo, len(source.sides))
-    if not isinstance(batch, int) or batch < 1:
-        raise UserError(f"batch={batch}: allowed: tiles from 1")
+    (batch,) = pixels("batch", batch, 1, 1, "tiles")
+    (memory,) = pixels("memory", memory, 1, 0, "bytes")
     sides = _sides(network, source, tile, drops is None, memory, batch)
     run, result = _begun(network, source, sides, drops, batch, list_of(devices or [source.device]), out, record)
     if drops is None:

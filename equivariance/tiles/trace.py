@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from equivariance.errors import UserError, reason
-from equivariance.ops import Layout, calling_module
+from equivariance.ops import calling_module
 from equivariance.ops.call import maps_among, op_name
 from equivariance.ops.pixels import is_pointwise
 from equivariance.reach import Reach, Sight, Summary, Unseen, reach
@@ -147,7 +147,7 @@ def trace(network: Selected, sides: tuple[int, ...], channels: int) -> Trace:
             raise
         except Exception as error:  # other people's code: it may fail in any way
             raise UserError(f"the model fails on images of {list(sides)} pixels: {reason(error)}") from error
-    if not isinstance(last, Reach) or last.form != Layout.plain(last.form.channels[0], len(sides)):
+    if not isinstance(last, Reach) or not last.form.is_plain:
         raise UserError(f"the model's output is no map [N, C, {', '.join('DHW'[-len(sides) :])}]")
     found.sights, found.channels = last.sights, last.form.channels[0]
     return found

@@ -131,3 +131,9 @@ def test_numbers_that_depend_on_the_image_s_size_are_seen(number):
     found = halo(Scaled(number), C)
     assert not found.exact
     assert str(found.reasons[0]) == "mul in Scaled: what it does depends on the size of the image"
+
+
+def test_numbers_that_change_from_call_to_call_are_seen():
+    found = halo(Scaled(lambda _: torch.rand(1)), C)
+    assert not found.exact
+    assert str(found.reasons[0]) == "mul in Scaled: what it does changes from call to call"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -112,6 +113,21 @@ class Attention(nn.Module):
         return (flat @ (flat.transpose(1, 2) @ flat).softmax(-1)).view_as(x)
 
 
+class Flat(nn.Module):
+    def forward(self, x):
+        return x[:, 0]
+
+
+class Larger(nn.Conv2d):
+    """Sees farther in images of some sizes."""
+
+    def __init__(self):
+        super().__init__(C, C, 3, padding=1)
+
+    def forward(self, x):
+        return F.conv2d(x, self.weight, padding=2, dilation=2) if 64 < x.shape[2] < 100 else super().forward(x)
+
+
 UP = nn.Sequential(nn.Conv2d(C, C, 3, 2, 1), nn.Conv2d(C, C, 3, 2, 1), nn.Upsample(scale_factor=4))
 
 
@@ -129,7 +145,13 @@ UP = nn.Sequential(nn.Conv2d(C, C, 3, 2, 1), nn.Conv2d(C, C, 3, 2, 1), nn.Upsamp
             {"tile": 16, "halo": halo(nn.Conv1d(C, C, 1), C, 1)},
             "halo: of 1 axes; allowed: of 2",
         ),
-        (UP, picture(C, 64, 64), {"tile": 16, "batch": 0}, "batch=0: allowed: tiles from 1"),
+        (UP, picture(C, 64, 64), {"tile": 16, "batch": 0}, "batch=0: allowed: tiles from 1$"),
+        (UP, picture(C, 64, 64), {"memory": "1"}, "memory=1: allowed: bytes from 0$"),
+        (UP, picture(C, 64, 64), {"tile": 16, "devices": ["meta"]}, "meta has no values"),
+        (UP, picture(C, 64, 64), {"tile": 16, "output": 1}, "output=1: allowed: text, as '1'"),
+        (UP, picture(C, 64, 64), {"tile": 16, "output": "out"}, "out names a part of a map; allowed: .* None for all"),
+        (Flat(), picture(C, 64, 64), {"tile": 16}, r"the model's output is no map \[N, C, H, W\]"),
+        (Larger(), picture(C, 72, 64), {"tile": 16}, r"Larger .* \[72, 64\] pixels than in a tile; no tiles are exact"),
         (UP, picture(C, 64, 64), {"tile": 16, "devices": ["gpu0"]}, r"devices=\['gpu0'\]: Invalid device"),
         (
             UP,
@@ -163,6 +185,23 @@ def test_wrong_use_is_one_line(net, image, given, said):
 def test_a_last_tile_may_be_too_small_for_the_network(layer, side):
     image = picture(C, side)
     assert np.abs(tiled(layer.double(), image, 6) - whole(layer, image)).max() < 1e-12
+
+
+def test_numbers_of_numpy_and_images_that_learn_are_taken():
+    image = torch.from_numpy(picture(C, 64, 48)).float().requires_grad_()
+    found = tiled(UP, image, np.array([16, 32]), batch=np.int64(2))
+    assert np.allclose(found, UP(image[None])[0].detach().numpy(), atol=1e-6)
+
+
+class Least(nn.Conv2d):
+    def forward(self, x):
+        if min(x.shape[2:]) < 100:
+            raise ValueError("too small")
+        return super().forward(x)
+
+
+def test_a_network_that_refuses_small_images_gets_tiles_that_are_large_enough():
+    assert halo(Least(C, C, 3), C).tile == (100, 100)
 
 
 def test_an_image_smaller_than_a_tile_is_one_tile():
