@@ -22,6 +22,7 @@ from equivariance.library import certified_border, leak_distance, receptive_fiel
 from equivariance.library.padding import WIDEST, Padding, even_sizes, padding
 from equivariance.library.structure import evaluating, structural
 from equivariance.models import FeatureMap
+from equivariance.models.kind import attending
 from equivariance.models.own import SIDE, feature_map
 from equivariance.models.trunk import Trunk
 from equivariance.reach import Reach, reach
@@ -113,7 +114,7 @@ def _answered(asked: Question, remedies: tuple[tuple[str, str], ...]) -> Report:
         edge=figures.edge,
         contrast=_asked(lambda: contrast(model, input_size, channels, seed)),
         dense=_asked(lambda: dense(given, input_size, channels, output, seed)),
-        statistics=_asked(lambda: _statistics(model, input_size, channels)),
+        statistics=_asked(lambda: _statistics_or_attention(model, input_size, channels)),
         leak_distance=figures.leak_distance,
         consistency=figures.consistency,
         diagonal=_asked(lambda: _diagonal(model, shown, labels, input_size)),
@@ -203,6 +204,18 @@ def _period(model: nn.Module, channels: int) -> int:
         found = reach(structural(model).network, 1024, 1024, channels=channels)
     maps = {found.sights} if isinstance(found, Reach) else found.pooled
     return max(sight.period for sights in maps for sight in sights)
+
+
+def _statistics_or_attention(model: nn.Module, input_size: int, channels: int) -> tuple[Reason, ...]:
+    """`_statistics`; of a network that cannot be followed because it attends, the layers that do."""
+    try:
+        return _statistics(model, input_size, channels)
+    except UserError:
+        with evaluating(model):
+            layers = attending(model, input_size, channels)
+        if not layers:
+            raise
+        return tuple(Reason(layer, "it attends: what it sees of the image is up to the image") for layer in layers)
 
 
 def _statistics(model: nn.Module, input_size: int, channels: int) -> tuple[Reason, ...]:

@@ -35,6 +35,7 @@ class LayerContrast:
         aware: channels whose mean change in that ring differs from 0 by more than `ERRORS` standard errors over images,
             and by more than half of the channel's standard deviation.
         of: channels there are.
+        channels: those that are aware, by their numbers.
     """
 
     layer: str
@@ -42,6 +43,7 @@ class LayerContrast:
     centre: float
     aware: int
     of: int
+    channels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,4 +158,5 @@ def _layer(name: str, true: Tensor, here: Tensor) -> LayerContrast | None:
     aware = (at_edge.mean(0).abs() > ERRORS * error) & (at_edge.mean(0).abs() > 0.5 * own)
     contrasts = [float(part.square().mean().sqrt() / spread) for part in (change[:, :, ring], middle)]
     edge, centre = (c if c > FLOOR else 0.0 for c in contrasts)
-    return LayerContrast(name, edge, centre, int(aware.sum()) if edge else 0, here.shape[1])
+    which = tuple(aware.nonzero().flatten().tolist()) if edge else ()
+    return LayerContrast(name, edge, centre, len(which), here.shape[1], which)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from equivariance.ops import calling_module
+
 CONVOLUTIONAL, ATTENDS, RECURRENT, ONE_SIZE = "convolutional", "attends", "recurrent", "one size"
 # Products that are attention where both factors come from the image, and layers that run through all pixels in a row.
 PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "bmm", "baddbmm", "einsum"}
@@ -44,18 +46,36 @@ def kind(network: nn.Module) -> str:
     return CONVOLUTIONAL
 
 
+def attending(network: nn.Module, side: int, channels: int = 3) -> tuple[str, ...]:
+    """The layers that attend, by path and class, in the order in which they do; see `kind`.
+
+    Args:
+        network: runs on images [1, channels, side, side]; left as it is.
+        side: pixels.
+        channels: of the images.
+    """
+    weights = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
+    with torch.no_grad(), _Called() as called:
+        image = weights.new_zeros(1, channels, side, side)
+        called.note(image)
+        network(image)
+    return tuple(dict.fromkeys(called.attending))
+
+
 class _Called(TorchFunctionMode):
     """Tells by what a network calls whether it attends or recurs."""
 
     def __init__(self) -> None:
         super().__init__()
         self.kind = CONVOLUTIONAL
+        self.attending: list[str] = []
         self._images: dict[int, Tensor] = {}  # what is computed from the image, by id; kept, or ids would be used again
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, given = getattr(func, "__name__", ""), self._computed((args, tuple((kwargs or {}).values())))
         if name in ATTENTION or (name in PRODUCTS and given > 1):
             self.kind = ATTENDS
+            self.attending.append(calling_module())
         elif name in THROUGH_PIXELS and self.kind == CONVOLUTIONAL:
             self.kind = RECURRENT
         found = func(*args, **(kwargs or {}))

@@ -181,7 +181,7 @@ def test_a_channel_that_fires_at_padding_alone_is_aware_of_it():
             return self.layer(images + 10)
 
     (layer,) = contrast(Lit(), 16, channels=1).layers
-    assert (layer.aware, layer.of) == (1, 2)
+    assert (layer.aware, layer.of, layer.channels) == (1, 2, (1,))
 
 
 def test_dense_output_has_a_halo_a_seam_and_batch_mates():
@@ -306,6 +306,8 @@ def test_a_transformer_gets_what_needs_no_engine_and_a_line_for_each_other_figur
         assert missing.reason
         assert "\n" not in missing.reason
     assert len(found.padding.layers) >= 1  # the patches
+    assert len(found.statistics) == 12  # the third leak: attention, in each of as many blocks
+    assert "ttention" in found.statistics[0].layer
     assert str(found).count("none: ") >= 7
 
 
