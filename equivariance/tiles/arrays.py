@@ -42,6 +42,8 @@ class Source:
                 " allowed: prepare=lambda part: part / 255, or the like"
             )
         self.channels = self.ready(part).shape[0]
+        if prepare is not None:
+            self._refuse_what_is_of_a_part()
 
     def read(self, space: tuple[slice, ...], raw: bool = False) -> Tensor:
         """A part [C, *space] as the model takes it, or as it is stored.
@@ -66,7 +68,7 @@ class Source:
         if self.prepare is None:
             return part.to(self.dtype)
         try:
-            found = self.prepare(part)
+            found = self.prepare(part.clone())  # it may write into it
         except Exception as error:  # other people's code: it may fail in any way
             raise UserError(f"prepare fails on a part {list(part.shape)} of the image: {reason(error)}") from error
         shape = list(getattr(found, "shape", ()))
@@ -74,6 +76,13 @@ class Source:
             made = f"a tensor {shape}" if isinstance(found, Tensor) else type(found).__name__
             raise UserError(f"prepare makes {made} of a part {list(part.shape)}; allowed: a tensor of the same sides")
         return found.to(self.dtype)
+
+    def _refuse_what_is_of_a_part(self) -> None:
+        """Raises UserError where `prepare` makes other pixels of half a part, as with a part's own mean."""
+        part = self.read(tuple(slice(max(0, side // 2 - 8), side // 2 + 8) for side in self.sides), raw=True)
+        half = (slice(None), *(slice(0, -(-side // 2)) for side in part.shape[1:]))
+        if not torch.allclose(self.ready(part)[half], self.ready(part[half]), equal_nan=True):
+            raise UserError("prepare makes other pixels of half a part; allowed: what takes each pixel by itself")
 
     def digest(self) -> str:
         """Of its shape and of pixels at its two ends and in its middle."""

@@ -39,7 +39,8 @@ def test_tiles_give_the_whole_image_at_any_size(steps, more, larger, batch):
     tile = found.tile[0] + larger * found.grid[0]
     side = tile + more if found.sides == (1,) else tile + more * found.sides[0]
     image = picture(C, side)
-    assert np.abs(tiled(net, image, tile, batch=batch) - whole(net, image)).max() < 1e-12
+    # Interpolation rounds where it samples by the place in the image: 1e-13 at 1000 pixels, which weights enlarge.
+    assert np.abs(tiled(net, image, tile, batch=batch) - whole(net, image)).max() < 1e-11
 
 
 class Gate(nn.Module):
@@ -160,6 +161,12 @@ UP = nn.Sequential(nn.Conv2d(C, C, 3, 2, 1), nn.Conv2d(C, C, 3, 2, 1), nn.Upsamp
             "allowed: a tensor of the same sides",
         ),
         (UP, picture(C, 64, 64), {"tile": 16, "prepare": lambda part: part / None}, "prepare fails on a part"),
+        (
+            UP,
+            picture(C, 64, 64),
+            {"tile": 16, "prepare": lambda part: part / part.std()},
+            "pixels of half a part",
+        ),
         (UP, picture(1, C, 64, 64), {"tile": 16}, r"for images \[C, \*space\], as of \[1, 3, 64, 64\]"),
         (UP, picture(C, 64, 64) * 1j, {"tile": 16}, "complex128, the model takes float32"),
         (len, picture(C, 64, 64), {"tile": 16}, "model: a builtin_function_or_method; allowed: an nn.Module"),
