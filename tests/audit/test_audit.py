@@ -122,7 +122,7 @@ def test_a_sweep_over_networks_is_a_run_each_recorded_and_logged(folder, monkeyp
     assert "field 5" in done.stdout
     assert len(list((folder / "runs" / "audit").glob("*/report.txt"))) == 2
     monkeypatch.chdir(folder)
-    assert set(Mirror(None).read("audit")["metrics.receptive_field"]) == {3, 5}
+    assert set(Mirror(None).read("audit")["metrics.receptive_field"]) == {3, 5}, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
