@@ -1,14 +1,18 @@
 """The atlas: theory's numbers, one row a network, a table that goes on where it stopped, a page of it."""
 
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
+import torch
+from torchvision.models import squeezenet1_1
 
-from equivariance.atlas import page
+from equivariance.atlas import measure, page
 from equivariance.atlas.cap import Cap, Overtime
 from equivariance.atlas.gather import plain, row
 from equivariance.atlas.measure import open_
 from equivariance.atlas.table import read, written
+from equivariance.errors import UserError
 
 
 def test_a_row_is_what_theory_says_and_comes_back_from_the_file(tmp_path):
@@ -50,6 +54,25 @@ def test_the_smallest_of_each_family_are_measured_first_and_none_twice():
         for name, family, size, leak in named
     }
     assert [row["network"] for row in open_(rows)] == ["b2", "a2", "a3", "b5"]
+
+
+def test_distances_with_weights_of_a_file_are_of_these_and_wrong_files_are_refused(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(measure, "leak_distance", lambda net, pictures: seen.append(net) or SimpleNamespace(pixels=8))
+    monkeypatch.setattr(measure, "_pictures", lambda: torch.empty(0))
+    monkeypatch.setattr(measure, "CONVS", ("same",))
+    rows = {("torchvision", "squeezenet1_1"): {"library": "torchvision", "family": "x", "network": "squeezenet1_1"}}
+    state = squeezenet1_1().state_dict()
+    torch.save(state, tmp_path / "squeezenet1_1-mine.pth")
+    measure.trained(rows, tmp_path, tmp_path / "atlas.csv")
+    assert all(torch.equal(state[name], found) for name, found in seen[0].state_dict().items())
+    (row,) = read(tmp_path / "atlas.csv").values()
+    assert (row["trained_same"], row["leak_same"]) == ("8", "")
+    torch.save({"a": torch.ones(1)}, tmp_path / "squeezenet1_1-mine.pth")
+    with pytest.raises(UserError, match=r"squeezenet1_1-mine\.pth"):
+        measure.trained(rows, tmp_path, tmp_path / "atlas.csv")
+    with pytest.raises(UserError, match=r"allowed: a folder of NAME\.pth"):
+        measure.trained({}, tmp_path, tmp_path / "atlas.csv")
 
 
 def test_the_page_shows_every_convolutional_network_of_the_repository_and_what_was_measured():

@@ -4,6 +4,7 @@
     python -m equivariance.atlas --families                # one convolutional network of each family is enough
     python -m equivariance.atlas --only regnet             # names that contain it
     python -m equivariance.atlas --measure 40              # leak distances too, of the 40 smallest that have none yet
+    python -m equivariance.atlas --weights FOLDER          # and with the trained weights of FOLDER/NAME.pth
 
 A network takes 1 to 10 s on one core, and no more than --seconds; one that fails or takes longer is a row that says so.
 Numbers are of the versions that are installed, which the table names.
@@ -17,6 +18,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from equivariance.atlas.table import SECONDS, Rows, read, written
+from equivariance.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of one core that a network may take")
     parser.add_argument("--out", type=Path, default=Path("docs/atlas.csv"), help="the table; the figure lies beside it")
     parser.add_argument("--measure", type=int, default=0, metavar="N", help="leak distances, frozen-random, of so many")
+    parser.add_argument("--weights", type=Path, metavar="FOLDER", help="leak distances with the weights of NAME.pth")
     given = parser.parse_args(arguments)
     try:
         known = read(given.out)
@@ -37,9 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
             from equivariance.atlas.measure import measured
 
             measured(known, given.measure, given.only, given.out)
+        if given.weights:
+            from equivariance.atlas.measure import trained
+
+            trained(known, given.weights, given.out)
         from equivariance.atlas.page import figure
 
         figure(list(known.values())).savefig(given.out.with_suffix(".svg"))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

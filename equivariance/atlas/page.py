@@ -41,6 +41,9 @@ HEADINGS = {
     "leak_same": "leak, same",
     "leak_full": "leak, full",
     "leak_unbounded": "leak, unbounded",
+    "trained_same": "trained, same",
+    "trained_full": "trained, full",
+    "trained_unbounded": "trained, unbounded",
     "forbids": "what forbids a certificate or exact tiles",
 }
 
@@ -57,11 +60,11 @@ def page() -> Page:
     rows = list(read(path).values())
     shown = [row for row in rows if row["kind"] == CONVOLUTIONAL]
     certain = sum(bool(row["border"]) for row in shown)
-    measured = sum(row["leak_same"].isdecimal() for row in shown)
+    measured, trained = (sum(row[f"{kind}_same"].isdecimal() for row in shown) for kind in ("leak", "trained"))
     lines = (
         f"{len(shown)} convolutional networks of {len(rows)} that were looked at ({of}); pixels. All is proved from the"
         " networks' structure, without their weights, but the leak distances: measured with frozen random weights on"
-        f" {PICTURES} photographs, of {measured} networks.",
+        f" {PICTURES} photographs, of {measured} networks; with weights trained on ImageNet, of {trained}.",
         "Field: what a unit of the last map sees. Certified border: from it on no weights tell two places apart. Halo:"
         " what tiles need around them for the last map to be the whole image's. Even: the nearest image sizes at which"
         " every layer's padding is the same on both sides.",

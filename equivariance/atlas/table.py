@@ -12,6 +12,7 @@ from sweeps import records
 COLUMNS = (
     *("library", "family", "network", "kind", "parameters", "input", "field", "stride", "border", "halo"),
     *("even_below", "even_above", "uneven", "forbids", "leak_same", "leak_full", "leak_unbounded"),
+    *("trained_same", "trained_full", "trained_unbounded"),
 )
 SECONDS = 120.0  # of one processor core, for the geometry of one network; most take 2 to 10
 PICTURES = 32  # on which leak distances are measured
