@@ -11,7 +11,11 @@ from .test_architectures import LIBRARY, trunk
 
 
 @pytest.mark.parametrize(
-    ("conv", "pooling"), [("same", "max"), ("full", "avg"), ("unbounded", "max"), ("reflect", "avg"), ("same", "avg")]
+    ("conv", "pooling"),
+    [
+        *(("same", "max"), ("full", "avg"), ("unbounded", "max")),
+        *(pytest.param(conv, "avg", marks=pytest.mark.slow) for conv in ("reflect", "same")),
+    ],
 )
 @pytest.mark.parametrize(
     "arch",

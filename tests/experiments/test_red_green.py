@@ -8,7 +8,7 @@ from equivariance.experiments.red_green.ceiling import red_green_ceiling
 
 CPU = torch.device("cpu")
 TIGHT = ("full", "unbounded", "circular")
-SMALL = ("data.train=400", "data.validation=100", "data.test=200", "optim.epochs=6")
+SMALL = ("data.train=400", "data.validation=100", "data.test=200", "optim.epochs=3")
 # Science 5.4: mean and deviation in percent, similar and dissimilar.
 PUBLISHED = {
     "valid": ((100.0, 0.0), (0.2, 0.1)),

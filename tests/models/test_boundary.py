@@ -145,7 +145,9 @@ STRIDES = {"resnet18": 32, "densenet121": 32, "mobilenet_v2": 32, "googlenet": 3
 
 
 class TestPosition:
-    @pytest.mark.parametrize("name", STRIDES)
+    @pytest.mark.parametrize(
+        "name", [pytest.param(n, marks=pytest.mark.slow if n == "densenet121" else []) for n in STRIDES]
+    )
     def test_full_convolution_forgets_position_and_the_published_network_does_not(self, name):
         stride = STRIDES[name]
         net = network(name)

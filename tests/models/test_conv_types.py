@@ -13,8 +13,10 @@ from equivariance.models.trunk import trunk
 from tests.models.networks import disturb, network
 
 COLOUR = (0.25, -0.1, 0.2)
-ZOO = ["bagnet33", "resnet18", "squeezenet1_0", "mobilenet_v2", "googlenet"]
+ZOO = ["resnet18", "squeezenet1_0", "mobilenet_v2"]
 SLOW_ZOO = [
+    "bagnet33",
+    "googlenet",
     "densenet121",
     "convnext_tiny",
     "resnet34",
