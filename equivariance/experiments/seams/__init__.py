@@ -23,9 +23,8 @@ def headline(result: dict[str, Any]) -> str:
         if values["two_passes"]
         else "none"
     )
-    return (
-        f"exact halo {exact}; tiles wrong by {100 * values['rms_0']:.2g} % without one, {values['tiled']:.1g} with ours"
-    )
+    ours = f"{values['tiled']:.1g} with ours" if values["tiled"] >= 0 else "refused by ours"
+    return f"exact halo {exact}; tiles wrong by {100 * values['rms_0']:.2g} % without one, {ours}"
 
 
 HERE = "equivariance.experiments.seams"
