@@ -167,10 +167,15 @@ def _certificate(row: Row, net: nn.Module) -> float:
 
 
 def _randomised(net: Trunk) -> Trunk:
-    """Norm statistics of noise, and off by something: nothing is exact by accident, and no picture fades on the way."""
+    """Norm statistics of noise, and off by something: nothing is exact by accident, and no picture fades on the way.
+
+    Nor do residual branches begin at zero, as they do by default in many: what is left may miss the picture.
+    """
     norms = [module for module in net.modules() if isinstance(getattr(module, "running_var", None), Tensor)]
     for norm in norms:
         norm.momentum = 1.0  # type: ignore[assignment]
+        if isinstance(getattr(norm, "weight", None), Tensor):
+            norm.weight.copy_(torch.rand_like(norm.weight) + 0.5)  # type: ignore[operator, arg-type]
     net.train()(torch.randn(2, 3, 4 * PICTURE, 4 * PICTURE))
     for norm in norms:
         norm.running_mean += 0.2 * norm.running_var.sqrt() * (torch.rand_like(norm.running_var) - 0.5)
