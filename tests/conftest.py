@@ -164,8 +164,9 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, empty_store: Path) -> Path:
-    """A working folder with an empty store, for tests that have a better use for the seconds."""
+def folder(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with an empty store, for tests that have a better use for the seconds; nothing names another."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # reading a store in this process sets it
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     return tmp_path
 

@@ -30,7 +30,7 @@ def check(network, scene):
 
 
 @settings(
-    max_examples=300,
+    max_examples=150,
     deadline=None,
     suppress_health_check=QUIET,
     derandomize=True,
