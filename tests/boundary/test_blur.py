@@ -57,7 +57,7 @@ def blurred_vgg(net, x, size):
     return x
 
 
-@pytest.mark.parametrize("size", [2, 3, 5])
+@pytest.mark.parametrize("size", [2, 3, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", ["same", "circular", "reflect"])
 def test_a_blurred_resnet_is_the_one_written_out(size, mode):
     net, x = disturb(network("resnet18")), images(64 if mode == "circular" else 128, 1)

@@ -122,7 +122,7 @@ class TestNoFalseLeak:
         ("engine", "pooling"),
         [
             ("canvas", "max"),
-            ("dense", "avg"),
+            pytest.param("dense", "avg", marks=pytest.mark.slow),
             pytest.param("canvas", "avg", marks=pytest.mark.slow),
             pytest.param("dense", "max", marks=pytest.mark.slow),
         ],
