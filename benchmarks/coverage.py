@@ -4,7 +4,7 @@ Every network runs at random weights in float64: on a canvas against dense PyTor
 places of a picture, and for its certificate. What is refused is refused with a reason, which the table gives. The
 shares are of convolutional networks; how those are told from others is said in `benchmarks/_light.py`.
 
-    python -m benchmarks coverage                    # all of them, about a quarter of an hour on two cores
+    python -m benchmarks coverage                    # all of them, about half an hour of one core
     python -m benchmarks coverage --only regnet      # families whose name contains it
 """
 

@@ -8,6 +8,7 @@ import torch
 from torchvision.models import squeezenet1_1
 
 from equivariance.atlas import measure, page
+from equivariance.atlas.__main__ import main
 from equivariance.atlas.cap import Cap, Overtime
 from equivariance.atlas.gather import plain, row
 from equivariance.atlas.measure import open_
@@ -73,6 +74,12 @@ def test_distances_with_weights_of_a_file_are_of_these_and_wrong_files_are_refus
         measure.trained(rows, tmp_path, tmp_path / "atlas.csv")
     with pytest.raises(UserError, match=r"allowed: a folder of NAME\.pth"):
         measure.trained({}, tmp_path, tmp_path / "atlas.csv")
+
+
+def test_a_folder_of_weights_that_is_not_there_is_refused_before_any_network_is_looked_at(tmp_path, capsys):
+    assert main(["--weights", str(tmp_path / "nowhere"), "--out", str(tmp_path / "atlas.csv")]) == 2
+    assert "nowhere: no such folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_page_shows_every_convolutional_network_of_the_repository_and_what_was_measured():

@@ -239,6 +239,26 @@ class TestTree:
                 )
         assert whole.tracking.sweep == option
 
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            ["border=7", "optim=probe", "seed=3"],
+            ["optim.lr=0.5", "optim=sgd", "optim.lr=0.25"],
+            ["experiment=seams", "experiment.halos=[0,2]", "arch.norm=batch", "conv=full"],
+            ["arch=python", "arch.name=nets:Net", "arch.kwargs={width: 4}"],
+            ["protocol=released", "arch.maxpool_kernel=null", "++seed=2", "runs=${protocol}/x"],
+            ["+sweep=rook", "optim.epochs=2", "tracking.sweep=mine"],
+        ],
+        ids=" ".join,
+    )
+    def test_values_laid_over_a_composed_config_are_what_hydra_composes(self, raw, overrides):
+        """How the launcher composes a sweep, and all configs of these tests."""
+        from hydra import compose
+        from omegaconf import OmegaConf
+
+        expected = OmegaConf.to_container(compose("config", overrides), resolve=True, throw_on_missing=True)
+        assert raw(*overrides) == expected
+
     @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda p: p.stem)
     def test_every_file_opens_with_what_it_is(self, path):
         lines = path.read_text().splitlines()

@@ -33,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--measure", type=int, default=0, metavar="N", help="leak distances, frozen-random, of so many")
     parser.add_argument("--weights", type=Path, metavar="FOLDER", help="leak distances with the weights of NAME.pth")
     given = parser.parse_args(arguments)
+    if given.weights and not given.weights.is_dir():
+        print(f"error: --weights {given.weights}: no such folder; allowed: a folder of NAME.pth", file=sys.stderr)
+        return 2
     try:
         known = read(given.out)
         gather(known, given.out, given.only, given.families, given.seconds)
