@@ -245,7 +245,7 @@ class TestTree:
             ["border=7", "optim=probe", "seed=3"],
             ["optim.lr=0.5", "optim=sgd", "optim.lr=0.25"],
             ["experiment=seams", "experiment.halos=[0,2]", "arch.norm=batch", "conv=full"],
-            ["arch=python", "arch.name=nets:Net", "arch.kwargs={width: 4}"],
+            ["arch=python", "arch.name=nets:Net", "arch.kwargs={width: 4}", "+arch.kwargs.depth=2"],
             ["protocol=released", "arch.maxpool_kernel=null", "++seed=2", "runs=${protocol}/x"],
             ["+sweep=rook", "optim.epochs=2", "tracking.sweep=mine"],
         ],

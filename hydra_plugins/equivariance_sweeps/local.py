@@ -48,13 +48,16 @@ def composed(loader: ConfigLoader, master: DictConfig, job_overrides: Sequence[S
 
 
 def parted(overrides: Iterable[Override], is_group: Callable[[str], bool]) -> tuple[list[Override], list[Override]]:
-    """Plain values, which Hydra lays over the composed tree last, and all other overrides."""
-    values: list[Override] = []
-    others: list[Override] = []
-    for o in overrides:
-        plain = o.type == OverrideType.CHANGE and o.package is None and not is_group(o.key_or_group)
-        (values if plain else others).append(o)
-    return values, others
+    """Plain values, which Hydra lays over the composed tree last, and all other overrides.
+
+    Hydra goes from left to right: a value that stands before a key that is added or removed is left to it.
+    """
+    every = list(overrides)
+    plain = [o.type == OverrideType.CHANGE and o.package is None and not is_group(o.key_or_group) for o in every]
+    keys = (n for n, o in enumerate(every) if not plain[n] and not is_group(o.key_or_group))
+    last = max(keys, default=-1)
+    values = [o for n, o in enumerate(every) if plain[n] and n > last]
+    return values, [o for n, o in enumerate(every) if not (plain[n] and n > last)]
 
 
 def laid(base: DictConfig, values: Iterable[Override]) -> DictConfig:
