@@ -24,12 +24,14 @@ class Implied(NamedTuple):
         name: of the section that has it; None: any of those with the key.
         key: in the section.
         values: under each protocol.
+        beside: keys that the section has where the file is part of it.
     """
 
     section: str
     name: str | None
     key: str
     values: dict[str, Any]
+    beside: frozenset[str]
 
 
 @cache
@@ -42,8 +44,10 @@ def _all() -> tuple[Implied, ...]:
             both = CHOICE.fullmatch(value) if isinstance(value, str) else None
             if both:
                 values = dict(zip(("paper", "released"), map(yaml.safe_load, both.groups()), strict=True))
-                section = path.stem if shared else path.parent.name
-                found.append(Implied(section, None if shared else content.get("name"), key, values))
+                # What files share is called by their section, and perhaps by whose it is: conv_of_videos.
+                section, _, whose = path.stem.partition("_of_") if shared else (path.parent.name, "", "")
+                name = None if shared else content.get("name")
+                found.append(Implied(section, name, key, values, frozenset(content if whose else {key})))
     return tuple(found)
 
 
@@ -66,6 +70,7 @@ def implied(config: Run) -> dict[str, Any]:
     for each in _all():
         section = values[each.section]
         own = _plain(each.section, section["name"])
-        if each.name in (None, section["name"], own.get("_of")) and each.key in section and each.key not in own:
+        named = each.name in (None, section["name"], own.get("_of"))
+        if named and each.beside <= section.keys() and each.key not in own:
             found[f"{each.section}.{each.key}"] = each.values[config.protocol]
     return found

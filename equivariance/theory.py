@@ -44,6 +44,28 @@ def certified(
     return _proven(_pooled(network, task.side, channels), task, edgeless, phaseless)
 
 
+def certified_in_time(
+    network: nn.Module, event: Quadrant, side: int, edgeless: bool = False, channels: int = 3
+) -> bool:
+    """Whether no weights let this network tell an event early in blank time from the same event late in it.
+
+    Nothing is asked of rows and columns, which are the same in both videos.
+
+    Args:
+        network: maps videos [N, channels, T, H, W] to the feature map that is pooled globally.
+        event: the geometry along time, in frames: `picture` of the event, `canvas` and `border` of blank time.
+        side: pixels a side of the video.
+        edgeless: the network continues every layer, along time too, by its response to endless blank time.
+        channels: of the video.
+    Returns: as `certified`.
+    """
+    try:
+        found = reach(network, event.side, side, side, channels=channels).pooled
+    except UserError:
+        return False
+    return _proven(frozenset((sights[0],) for sights in found), event, edgeless, False)
+
+
 def _pooled(network: nn.Module, side: int, channels: int) -> Pools | None:
     """The maps that a global pool tells; None where an operation's reach is not known, or the image is too small."""
     found = _asked(network, side, channels)

@@ -71,7 +71,8 @@ def groups(frame: pandas.DataFrame, axes: list[str]) -> tuple[list[str], list[tu
 
 
 def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Mapping[str, float]) -> pandas.DataFrame:
-    """A row a cell: axes, what else differs, n (seeds), then for each metric <metric>_mean, _std, _low, _high.
+    """A row a cell: axes, what else differs, n (seeds), certified (whether theory proves its values, which then have no
+    interval), then for each metric <metric>_mean, _std, _low, _high.
 
     The interval is that over seeds and pictures where all runs record the metric of single pictures, and otherwise over
     seeds, of which a single one has none.
@@ -86,12 +87,15 @@ def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Mapping[str, fl
     settings, found = groups(frame, axes)
     rows = []
     for key, seeds in found:
-        row: dict[str, Any] = dict(zip([*axes, *settings], key, strict=True)) | {"n": len(seeds)}
+        certified = _certified(seeds)
+        row: dict[str, Any] = dict(zip([*axes, *settings], key, strict=True))
+        row |= {"n": len(seeds), "certified": certified}
         for metric, scale in metrics.items():
             values, right = seeds[f"metrics.{metric}"], _recorded(seeds, metric)
             recorded = all(right) and values.notna().all()
             found_here = intervals.of_runs(values.to_list(), right, 0) if recorded else None
             low, high = found_here[:2] if found_here else intervals.of_values(values.dropna().to_list())
+            low, high = (values.mean(), values.mean()) if certified else (low, high)
             row |= {f"{metric}_mean": scale * values.mean(), f"{metric}_std": scale * values.std()}
             row |= {f"{metric}_low": scale * low, f"{metric}_high": scale * high}
         rows.append(row)
@@ -99,13 +103,16 @@ def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Mapping[str, fl
 
 
 def summary(row: dict[Any, Any], metric: str, form: str) -> str:
-    """A cell of `summaries` for people: mean ± deviation [interval] (seeds); of one seed no deviation.
+    """A cell of `summaries` for people: mean ± deviation [interval] (seeds); of one seed no deviation, nor of what is
+    certified.
 
     Args:
         row: of a table of `summaries`.
         metric: its name.
         form: of a number, as for `format`.
     """
+    if row.get("certified"):
+        return f"{row[f'{metric}_mean']:g} (certified)"
     mean, deviation, low, high = (format(row[f"{metric}_{part}"], form) for part in ("mean", "std", "low", "high"))
     if row["n"] > 1:
         return f"{mean} ± {deviation} [{low}, {high}] ({row['n']:.0f})"

@@ -107,7 +107,7 @@ class TestRanges:
             ("data.splits", "joint", "disjoint | shared"),
             ("data.augment", "crop", "none | flip"),
             ("experiment.picture", 7, "an integer from 8 to 512"),
-            ("experiment.background", "white", "mean | black"),
+            ("experiment.background", "white", "black | mean"),
             ("experiment.pooling", "median", "max | avg | released"),
             ("optim.lr", 0, "a number above 0 to 100"),
             ("optim.lr", math.nan, "a number above 0 to 100"),

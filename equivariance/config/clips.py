@@ -26,6 +26,11 @@ class Films(Section):
     clips: Annotated[int, Field(ge=1, le=1000)]  # of a video, at most, where it is not trained on
     seed: Seed
 
+    @property
+    def length(self) -> int:
+        """Frames of a clip, with what lies around what is shown."""
+        return self.frames
+
 
 class Moving(Films):
     """Patches of photographs that move over others."""
@@ -39,20 +44,38 @@ class Moving(Films):
     test: Count
     patch: Annotated[int, Field(ge=2, le=512)]  # pixels a side, before it is zoomed
     placement: Literal["centre", "random", "biased"]
-    event: Literal["whole", "early", "late"]  # the part of the clip in which the patch moves
+    event: Literal["whole", "early", "late", "class"]  # when the patch moves; class: in blank time, early or late
+    border: Annotated[int, Field(ge=0, le=4096)]  # frames of blank before and after, of event=class
 
     @model_validator(mode="after")
     def _fits(self) -> Moving:
         if self.patch > self.side:
             raise ValueError(f"data.patch={self.patch}: allowed: up to data.side={self.side}")
+        if self.border and self.event != "class":
+            raise ValueError(f"data.border={self.border}: allowed: 0 with data.event={self.event}, more with class")
+        if self.event == "class":
+            self._pairs()
         return self
+
+    def _pairs(self) -> None:
+        """Each event is early in one video and late in the next."""
+        if self.placement == "biased":
+            raise ValueError("data.placement=biased: allowed: centre | random with data.event=class")
+        for split in ("train", "validation", "test"):
+            if getattr(self, split) % 2:
+                raise ValueError(f"data.{split}={getattr(self, split)}: allowed: even with data.event=class")
+
+    @property
+    def length(self) -> int:
+        """Frames of a clip; of event=class as many blank ones as those of the event, and the border on both sides."""
+        return 2 * (self.frames + self.border) if self.event == "class" else self.frames
 
 
 class Videos(Films):
     """Videos in a folder of class folders."""
 
     name: Literal["clips"]
-    decoder: Literal["pyav"]  # decoders may pick other frames
+    decoder: Literal["pyav", "torchcodec"]  # decoders may pick other frames
     resize: Side  # shorter side of the frames that are kept
     validation: Annotated[Share, Field(gt=0)]  # of the videos that are not tested on, by whole groups
     cache: str | None  # folder of decoded frames; null: that of the user

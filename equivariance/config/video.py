@@ -31,13 +31,8 @@ class VideoConv(Conv):
     """How a network of videos meets the boundary."""
 
     axes: Literal["space", "space+time"]  # that the type is about; the others stay as published
-    pools: Literal["padded", "inside", "own"]  # type: ignore[assignment]  # own: as the network pads it, released
-
-    @model_validator(mode="after")
-    def _pools(self) -> VideoConv:
-        if self.pools == "own" and self.name not in ("full", "same"):
-            raise ValueError(f"conv.pools=own: allowed with conv=full, not with conv={self.name}")
-        return self
+    # own: as the network pads it, which the released protocol implies; only full has a choice.
+    pools: Literal["padded", "inside", "own"]  # type: ignore[assignment]
 
     @property
     def rule(self) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from equivariance.errors import UserError
-from equivariance.models.classifier import Classifier
+from equivariance.models.classifier import Classifier, FeatureMap
 from equivariance.models.resnet3d import BLOCKS, resnet3d
 from equivariance.models.trunk import Trunk
 
@@ -35,10 +35,20 @@ def build_video(arch: VideoArch, conv: str, axes: str, seed: int, classes: int, 
     Source: Kayhan & van Gemert 2020, section 4.2, on Hara et al. 2018.
     """
     torch.manual_seed(seed)
-    body = _torchvision(arch.name) if arch.library == "torchvision_video" else _bundled(arch, axes, released)
+    body = _trunk(arch, axes, released)
     body.channels = _channels(body)
     torch.manual_seed(seed)
     return Classifier(body, conv, "avg", classes, axes=axes)
+
+
+def hollow_video(arch: VideoArch, conv: str, axes: str, released: bool = False) -> FeatureMap:
+    """A network without weights, for what follows from its structure alone; arguments and errors as `build_video`."""
+    with torch.device("meta"):
+        return FeatureMap(_trunk(arch, axes, released), conv, axes=axes)
+
+
+def _trunk(arch: VideoArch, axes: str, released: bool) -> Trunk:
+    return _torchvision(arch.name) if arch.library == "torchvision_video" else _bundled(arch, axes, released)
 
 
 def _channels(body: nn.Module) -> int:

@@ -57,6 +57,18 @@ def test_an_early_patch_moves_in_the_first_half_and_a_late_one_in_the_second(con
     assert (found[:, 0] != found[:, -1]).any(1).all()
 
 
+def test_an_event_in_blank_time_is_early_in_one_video_and_late_in_the_next(films):
+    whole, found = films("data.test=8")["test"], films("data.event=class", "data.border=3")["test"]
+    assert found.classes == ("early", "late")
+    assert found.labels.tolist() == [0, 1] * 8
+    early, late = found.videos.pixels[::2], found.videos.pixels[1::2]
+    assert early.shape[1] == 2 * (8 + 3)
+    assert torch.equal(early[:, 3:11], late[:, 11:19])
+    assert torch.equal(early[:, 3:11], whole.videos.pixels)
+    for blank in (early[:, :3], early[:, 11:], late[:, :11], late[:, 19:]):
+        assert not blank.any()
+
+
 def test_biased_places_tell_the_class_in_training_and_lie_in_the_test(config, films):
     for swapped in (False, True):
         labels, found = paths(config, "data.placement=biased", swapped=swapped)

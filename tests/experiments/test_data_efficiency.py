@@ -9,8 +9,9 @@ from equivariance.canvas.cost import work
 from equivariance.data.labelled import Labelled, load
 from equivariance.errors import UserError
 from equivariance.experiments import compute
+from equivariance.experiments.controls import sides
 from equivariance.experiments.data_efficiency import run as module
-from equivariance.experiments.data_efficiency.controls import Wider, matched, sides
+from equivariance.experiments.data_efficiency.controls import Wider, matched, network
 from equivariance.experiments.data_efficiency.subsets import places, subset
 from equivariance.job import prepare
 from equivariance.models import build, hollow
@@ -103,11 +104,11 @@ def test_all_variants_of_a_seed_train_on_the_same_pictures_at_the_same_places(co
 def test_a_control_costs_or_pools_as_much_as_full_convolution(config):
     def cost(run):
         found = matched(run)
-        network = build(found.arch, run.init, run.conv.rule, "avg", 0, 10)
-        network.feature_map.kept = found.kept
-        side = run.experiment.canvas + 2 * found.margin
+        model = build(network(run, found.width), run.init, run.conv.rule, "avg", 0, 10)
+        model.feature_map.kept = found.kept
+        side = run.experiment.canvas + 2 * max(found.margins, default=0)
         images = torch.empty(1, 3, side, side, device="meta")
-        return work(network, images).multiply_adds, found
+        return work(model, images).multiply_adds, found
 
     same, _ = cost(config(*TINY))
     full, _ = cost(config(*TINY, "conv=full"))
@@ -116,22 +117,24 @@ def test_a_control_costs_or_pools_as_much_as_full_convolution(config):
     assert wide == pytest.approx(full, rel=0.06)
     _, margin = cost(config(*TINY, "experiment.control=margin"))
     arch = config(*TINY).arch
-    assert sides(arch, "same", 32 + 2 * margin.margin) == sides(arch, "full", 32)
-    assert sides(arch, "same", 30 + 2 * margin.margin)[0] < sides(arch, "full", 32)[0]
+    wider, _ = margin.margins
+    same, full = hollow(arch, "same"), hollow(arch, "full")
+    assert sides(same, (32 + 2 * wider,) * 2) == sides(full, (32, 32))
+    assert sides(same, (30 + 2 * wider,) * 2)[0] < sides(full, (32, 32))[0]
 
 
 def test_a_cropped_map_is_the_part_of_fulls_that_same_has(config):
     run = config(*TINY, "conv=full", "experiment.control=crop")
-    network = hollow(run.arch, "full").to_empty(device="cpu").eval()
-    for parameter in network.parameters():
+    model = hollow(run.arch, "full").to_empty(device="cpu").eval()
+    for parameter in model.parameters():
         torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
-    for name, buffer in network.named_buffers():
+    for name, buffer in model.named_buffers():
         buffer.copy_(torch.ones_like(buffer) if "var" in name else torch.zeros_like(buffer))
     images = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        whole = network(images)
-        network.kept = matched(run).kept
-        kept = network(images)
+        whole = model(images)
+        model.kept = matched(run).kept
+        kept = model(images)
     assert kept.shape[2:] == (8, 8)
     first = (whole.unfold(2, 8, 1).unfold(3, 8, 1) == kept[:, :, None, None]).flatten(4).all(4).all(1).nonzero()
     assert first[:, 1:].tolist() == [[3, 3]]  # a map of 14: by hand, outputs that touch the image only beyond its edge
@@ -140,7 +143,7 @@ def test_a_cropped_map_is_the_part_of_fulls_that_same_has(config):
 def test_a_network_of_ones_own_is_widened_by_its_width_to_the_nearest_cost(config):
     small = ("arch=python", "arch.name=equivariance.models.resnet_small:resnet_small")
     run = config(*TINY, *small, "arch.kwargs={name: resnet8, width: 4}", "experiment.control=width")
-    found = matched(run).arch
+    found = network(run, matched(run).width)
     assert found.kwargs["width"] > 4
 
     def cost(arch, conv="same"):

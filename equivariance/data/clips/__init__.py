@@ -1,6 +1,6 @@
 """Videos with a class each, in splits without a common source, for experiments that train classifiers of clips.
 
-Reading order: films (what a split is) · moving (made of photographs) · frames (decoding) · groups, lists, tree
+Reading order: films (what a split is) · moving (made of photographs) · decoders, frames (files) · groups, lists, tree
 (folders) · sampling (clips of videos, cropped).
 """
 

@@ -5,6 +5,9 @@ is seen are drawn alike for all of them. Each photograph is in one split.
 
 With `placement=biased` place tells the class in training, and what it tells is wrong in the test: the first class of
 each pair moves in the upper half, the second in the lower, at the test the other way round. It is Red-Green in videos.
+
+With `event=class` there are two classes, early and late: each video is shown twice, at the beginning and at the end of
+blank (black) time as long again, with a border of more blank frames before and after. It is the quadrants in time.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from equivariance.data.photos import photograph
 from equivariance.data.splits import SPLITS
 
 CLASSES = ("left", "right", "up", "down", "grows", "shrinks", "turns left", "turns right")
+WHEN = ("early", "late")
 # Of each class: columns and rows that a patch moves, powers of its size, and turns.
 MOTIONS = torch.tensor(
     [[-1, 0, 0, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, -1, 0], [0, 0, 0, -1], [0, 0, 0, 1]]
@@ -58,7 +62,8 @@ def _load(told: str) -> dict[str, Films]:
 
 
 def _films(data: Moving, split: str, swapped: bool) -> Films:
-    count = getattr(data, split)
+    asked = data.event == "class"
+    count = getattr(data, split) // (2 if asked else 1)
     random = np.random.default_rng([data.seed, SPLITS.index(split)])
     labels = torch.arange(count) % len(CLASSES)
     photos = [np.asarray(photograph(name)) for name in PHOTOS[split]]
@@ -72,7 +77,20 @@ def _films(data: Moving, split: str, swapped: bool) -> Films:
     paths = _paths(data, labels, swapped, random)
     parts = (part.split(AT_ONCE) for part in (grounds, patches, paths))
     pixels = torch.cat([rendered(*part) for part in zip(*parts, strict=True)])
-    return Films(Held(pixels), labels, tuple(f"{split}/{n}" for n in range(count)), CLASSES)
+    if asked:
+        pixels, labels = in_blank_time(pixels, data.border), torch.arange(2 * count) % 2
+    names = tuple(f"{split}/{n}" for n in range(len(labels)))
+    return Films(Held(pixels), labels, names, WHEN if asked else CLASSES)
+
+
+def in_blank_time(videos: Tensor, border: int) -> Tensor:
+    """Each video early and then late in black time: uint8 [n, T, 3, h, w] to [2n, 2T + 2 border, 3, h, w]."""
+    count, length = videos.shape[:2]
+    found = videos.new_zeros(2 * count, 2 * (length + border), *videos.shape[2:])
+    for late in (0, 1):
+        start = border + late * length
+        found[late::2, start : start + length] = videos
+    return found
 
 
 def _crop(photo: np.ndarray, side: int, random: np.random.Generator) -> Tensor:
@@ -109,7 +127,8 @@ def _paths(data: Moving, labels: Tensor, swapped: bool, random: np.random.Genera
 def _progress(data: Moving) -> Tensor:
     """How much of the motion is done at each frame, from -1/2 to 1/2, float [T]."""
     last = data.frames - 1
-    start, end = {"whole": (0, last), "early": (0, last // 2), "late": (last - last // 2, last)}[data.event]
+    half = last // 2
+    start, end = {"early": (0, half), "late": (last - half, last)}.get(data.event, (0, last))
     return (torch.arange(data.frames).clamp(start, end) - start) / max(end - start, 1) - 0.5
 
 

@@ -72,7 +72,7 @@ def load(data: Videos) -> dict[str, Films]:
         dealt = _dealt(paths, data)
     else:
         dealt, missing = published(data, root, paths)
-    kept = Kept(Path(data.cache) if data.cache else _cache(), data.resize)
+    kept = Kept(Path(data.cache) if data.cache else _cache(), data.resize, data.decoder)
     usable, skipped = _usable(kept, [p for p in paths if dealt.get(p)], data.frames, root)
     numbers = {path: number for number, files in enumerate(classes.values()) for path in files}
     found: dict[str, Films] = {}

@@ -7,8 +7,11 @@ from sweeps.experiments import Experiment
 
 def label(config: Any) -> str:
     """A run in a few words."""
+    data, control = config.data, config.experiment.control
     axes = "" if config.conv.name == "same" else f" in {config.conv.axes}"
-    return f"action {config.data.name} {config.arch.name} {config.conv.name}{axes} seed={config.seed}"
+    asked = f" border={data.border}" if getattr(data, "event", "whole") == "class" else ""
+    matched = "" if control == "none" else f" {control}"
+    return f"action {data.name} {config.arch.name} {config.conv.name}{axes}{matched}{asked} seed={config.seed}"
 
 
 def headline(result: dict[str, Any]) -> str:
@@ -24,6 +27,7 @@ EXPERIMENT = Experiment(
     run=f"{HERE}.run:run",
     label=label,
     headline=headline,
+    outlook=f"{HERE}.structure:outlook",
     metrics=("accuracy", "video_accuracy", "train_accuracy", "gap", "gmacs"),
     artefact=f"{HERE}.artefact",
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from equivariance.config import Choice, Run, Scratch, Section
 from equivariance.config.base import Batch, Decay, Epochs, Patience, Rate, Share
 from equivariance.config.clips import Films, film_kinds
+from equivariance.config.controls import Control, complaint
 from equivariance.config.run import Named
 from equivariance.config.video import VideoArch, VideoConv
 
@@ -17,6 +18,7 @@ class Action(Named):
     """Which action a video shows (section 4.2)."""
 
     name: Literal["action"]
+    control: Control  # what makes its cost, or its map, that of another type
 
 
 class Falling(Section):
@@ -44,6 +46,8 @@ class Falling(Section):
 class ActionRun(Run):
     """One run of action recognition."""
 
+    LATER: ClassVar[dict[str, Any]] = {"experiment.control": "none", "data.border": 0}
+
     experiment: Action
     arch: Annotated[
         VideoArch, Choice(lambda: dict.fromkeys(("equivariance", "torchvision_video"), VideoArch), "library")
@@ -59,6 +63,10 @@ class ActionRun(Run):
     def _fits_together(self) -> ActionRun:
         if self.init.checkpoint:
             raise ValueError(f"init.checkpoint={self.init.checkpoint}: allowed: null with experiment=action")
-        if (self.protocol, self.conv.name, self.conv.pools) == ("released", "full", "inside"):
-            raise ValueError("conv.pools=inside: the released 3-D networks keep theirs; allowed: own, or padded")
+        if wrong := complaint(self.experiment.control, self.conv.name):
+            raise ValueError(wrong)
+        if self.experiment.control == "width" and self.arch.library != "equivariance":
+            raise ValueError(f"experiment.control=width: there is no wider arch={self.arch.name}; allowed: resnet3d_…")
+        if getattr(self.data, "event", "whole") == "class" and self.experiment.control != "none":
+            raise ValueError(f"experiment.control={self.experiment.control}: allowed: none with data.event=class")
         return self

@@ -8,12 +8,11 @@ from pydantic import Field, model_validator
 
 from equivariance.config import AnyArch, Choice, Run, Scratch
 from equivariance.config.base import Count, Kinds, Section
+from equivariance.config.controls import Control, complaint
 from equivariance.config.labelled import Labelled, LabelledFolder, LabelledPhotos, Objects, labelled_kinds
 from equivariance.config.run import Named
 from equivariance.config.training import Cosine, Scheduled, Step
 
-# Convolution types whose map is that of `same` or of `full`, to which each control is applied.
-CONTROLLED = {"margin": ("same",), "width": ("same",), "crop": ("full", "unbounded")}
 # Networks of which there are wider ones, by the key that says how wide.
 WIDTHS = {"resnet8": "width", "resnet20": "width"}
 WIDTHS |= dict.fromkeys(("resnet50", "resnet101", "resnet152"), "width_per_group")
@@ -26,7 +25,7 @@ class DataEfficiency(Named):
     canvas: Annotated[int, Field(ge=8, le=1024)]  # pixels a side of the image
     placement: Literal["centred", "random"]  # where a picture lies on it; random: each at one place of its own
     background: Literal["black", "mean"]  # mean: 0 after normalisation
-    control: Literal["none", "margin", "width", "crop"]  # what makes its cost, or its map, that of another type
+    control: Control  # what makes its cost, or its map, that of another type
     selection: Literal["last", "validation", "test"]  # whose weights are tested: the last epoch's, or the best one's
     statistics: Literal["split", "running"]  # of batch normalisation: of the training pictures, after training
 
@@ -86,12 +85,8 @@ class DataEfficiencyRun(Run):
         experiment, side = self.experiment, self.data.side
         if experiment.canvas < side:
             raise ValueError(f"experiment.canvas={experiment.canvas}: allowed: from data.side={side}")
-        types = CONTROLLED.get(experiment.control)
-        if types and self.conv.name not in types:
-            raise ValueError(
-                f"experiment.control={experiment.control}: allowed with conv={' | '.join(types)}, not with"
-                f" conv={self.conv.name}"
-            )
+        if wrong := complaint(experiment.control, self.conv.name):
+            raise ValueError(wrong)
         if experiment.control == "width" and self.widening is None:
             raise ValueError(
                 f"experiment.control=width: there is no wider arch={self.arch.name}; allowed: {' | '.join(WIDTHS)},"

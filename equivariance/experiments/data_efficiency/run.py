@@ -17,7 +17,7 @@ from equivariance.config.training import Scheduled, Step
 from equivariance.data.backdrop import Backdrop
 from equivariance.data.labelled import Labelled, augmented, load
 from equivariance.decoding import digits
-from equivariance.experiments.data_efficiency.controls import matched
+from equivariance.experiments.data_efficiency.controls import matched, network
 from equivariance.experiments.data_efficiency.subsets import digest, places, subset
 from equivariance.experiments.result import Result
 from equivariance.loading import loaded
@@ -44,9 +44,11 @@ def run(config: DataEfficiencyRun, device: torch.device, report: Report = unhear
     splits = load(config.data)
     chosen = subset(splits["train"], config.data.per_class, config.seed)  # type: ignore[attr-defined]
     control = matched(config)
-    scene = Backdrop.of(config.arch, config.experiment.canvas + 2 * control.margin, config.experiment.background)
+    margin = max(control.margins, default=0)
+    scene = Backdrop.of(config.arch, config.experiment.canvas + 2 * margin, config.experiment.background)
     classes = splits["train"].classes
-    model = build(control.arch, config.init, config.conv.rule, "avg", config.seed, len(classes))
+    arch = network(config, control.width)
+    model = build(arch, config.init, config.conv.rule, "avg", config.seed, len(classes))
     model.feature_map.background, model.feature_map.kept = scene.colour, control.kept
     model.to(device)
     train = _examples(config, splits["train"], scene, config.seed, device, chosen, config.data.augment)
@@ -69,7 +71,7 @@ def run(config: DataEfficiencyRun, device: torch.device, report: Report = unhear
         "pictures": float(len(names)),
         "classes": float(len(classes)),
         "updates": float(optim.epochs * ceil(len(names) / optim.batch)),
-        "margin": float(control.margin),
+        "margin": float(margin),
         **_size(model, scene),
     }
     weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}

@@ -17,7 +17,7 @@ class Location(Named):
 
     picture: Annotated[int, Field(ge=8, le=512)]  # pixels a side
     canvas: Annotated[int, Field(ge=16, le=4096)]  # pixels a side, without the border
-    background: Literal["mean", "black"]  # mean: 0 after normalisation
+    background: Literal["black", "mean"]  # mean: 0 after normalisation
     pooling: Literal["max", "avg", "released"]
     border_as: Literal["pixels", "padding"]  # padding: the first convolution's, as released
 
