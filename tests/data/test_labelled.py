@@ -10,10 +10,11 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
-from equivariance.data.labelled import load
+from equivariance.data.labelled import files, load
 from equivariance.data.labelled.idx import FILES
 from equivariance.data.photos import PHOTOS
 from equivariance.errors import UserError
+from equivariance.experiments.data_efficiency.subsets import subset
 from equivariance.fingerprints import fingerprints
 from tests.data.test_folder import draw
 
@@ -69,6 +70,41 @@ def test_what_cannot_be_read_or_is_in_another_split_is_left_out_and_listed(tree,
     assert lines[1] == "train/cat/again.png: the same picture as val/dog/41.png, which is in test"
     assert lines[2].startswith("train/dog/01.png: ")
     assert len(splits["train"]) == 28
+
+
+def test_of_few_pictures_no_more_files_are_read_than_are_wanted(tree, section, monkeypatch):
+    read = []
+    monkeypatch.setattr(files, "read", lambda file, before=files.read: (read.append(file.name), before(file))[1])
+    every, some = load(section(tree)), load(section(tree), look=False)
+    assert every["train"].names == some["train"].names
+    read.clear()
+    few, more = subset(some["train"], 2, 3), subset(some["train"], 6, 3)
+    assert len(read) == 4 + 12
+    assert set(few.tolist()) < set(more.tolist())
+    assert torch.equal(few, subset(every["train"], 2, 3))
+
+
+def test_of_few_pictures_the_next_one_takes_the_place_of_one_with_a_flaw(tree, section):
+    train = load(section(tree), look=False)["train"]
+    first, *_ = (train.names[i] for i in subset(train, 3, 0).tolist() if train.labels[i] == 0)
+    other = next(train.names[i] for i in subset(train, 3, 0).tolist() if train.labels[i] == 1)
+    (tree / first).write_bytes(b"no picture")
+    tested = load(section(tree))["test"].names[0]
+    shutil.copy(tree / tested, tree / other)
+    again = load(section(tree), look=False)["train"]
+    chosen = subset(again, 3, 0)
+    assert again.labels[chosen].bincount().tolist() == [3, 3]
+    names = {again.names[i] for i in chosen.tolist()}
+    assert not names & {first, other}
+    assert sorted(again.skipped) == sorted(
+        [f"{first}: no picture of a kind that Pillow reads", f"{other}: the same picture as {tested}, which is in test"]
+    )
+    for asked, there in {
+        15: r"14 of the 30 training pictures",
+        14: r"13 of the 30 training pictures, \d skipped",
+    }.items():
+        with pytest.raises(UserError, match=rf"^data.per_class={asked}: class cat has {there}; allowed: up to"):
+            subset(load(section(tree), look=False)["train"], asked, 0)
 
 
 def test_classes_are_chosen_by_a_list_or_a_file_of_names(tree, section, tmp_path):

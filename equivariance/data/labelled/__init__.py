@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["Labelled", "Pixels", "augmented", "held", "load"]
 
 
-def load(data: Section) -> dict[str, Labelled]:
+def load(data: Section, look: bool = True) -> dict[str, Labelled]:
     """The pictures of each of SPLITS; none is in two of them.
 
+    Args:
+        data: the data set.
+        look: whether each file of the training split is read once, to know that it can be used; otherwise that is asked
+            of the split's `flaws`, of those that are wanted.
     Raises: UserError: a folder that cannot be read, or more images asked for than there are.
     """
     if isinstance(data, LabelledFolder):
-        return tree.load(data)
+        return tree.load(data, look)
     return photos.load(data) if data.name == "labelled_photos" else memory.load(data)
 
 

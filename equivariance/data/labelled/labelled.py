@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,6 +33,8 @@ class Labelled:
         names: of each picture, the same wherever the data set lies.
         classes: names, in order; the same in all splits.
         skipped: a line for each picture that was left out, with the reason.
+        look: of some pictures, by index, each one's flaw or None, in a split whose files were not looked at yet; None:
+            all of them were.
     """
 
     pixels: Pixels
@@ -39,6 +42,11 @@ class Labelled:
     names: tuple[str, ...]
     classes: tuple[str, ...]
     skipped: list[str] = field(default_factory=list)
+    look: Callable[[list[int]], list[str | None]] | None = None
+
+    def flaws(self, chosen: list[int]) -> list[str | None]:
+        """Why each of some pictures cannot be used; None: it can."""
+        return self.look(chosen) if self.look else [None] * len(chosen)
 
     def __len__(self) -> int:
         return len(self.labels)

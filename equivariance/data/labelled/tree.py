@@ -23,11 +23,14 @@ FOLDERS = {"test": "val", "validation": "train", "train": "train"}
 Tree = dict[str, list[Path]]
 
 
-def load(data: LabelledFolder) -> dict[str, Labelled]:
+def load(data: LabelledFolder, look: bool = True) -> dict[str, Labelled]:
     """Test pictures from root/val, validation and training pictures from root/train, chosen by the seed.
 
     Each is read once, to know that it can be used and that no earlier split has the same: others are left out, listed.
 
+    Args:
+        data: the data set.
+        look: at training pictures, too; otherwise the split's `flaws` do when they are asked.
     Raises: UserError: a missing folder, one that is not laid out like this, unknown classes, or too few pictures.
     """
     root = Path(str(data.root))
@@ -37,7 +40,8 @@ def load(data: LabelledFolder) -> dict[str, Labelled]:
     left = {name: _shuffled(tree, classes, random) for name, tree in trees.items()}
     found = {}
     for split, folder in FOLDERS.items():
-        found[split], left[folder] = _split(split, data, usable, left[folder], classes)
+        take = _split if look or split != "train" else _unread
+        found[split], left[folder] = take(split, data, usable, left[folder], classes)
     return {split: found[split] for split in SPLITS}
 
 
@@ -106,3 +110,22 @@ def _split(
     files = Files([file for file, _ in taken], usable.root, data.resize, data.side)
     labels = torch.tensor([number for _, number in taken])
     return Labelled(files, labels, tuple(files.names), classes, skipped), left[looked:]
+
+
+def _unread(
+    split: str, data: LabelledFolder, usable: Usable, left: list[tuple[Path, int]], classes: tuple[str, ...]
+) -> tuple[Labelled, list[tuple[Path, int]]]:
+    """The same without a look at any file, of which some may have flaws."""
+    wanted = getattr(data, split)
+    if len(left) < (wanted or 1):
+        said = "null" if wanted is None else wanted
+        raise UserError(f"data.{split}={said}: {len(left)} pictures are left; allowed: up to these")
+    taken = left[:wanted]
+    files = Files([file for file, _ in taken], usable.root, data.resize, data.side)
+
+    def look(chosen: list[int]) -> list[str | None]:
+        told = usable.each(split, [files.paths[i] for i in chosen])
+        return [None if keep else line for keep, line in told]
+
+    labels = torch.tensor([number for _, number in taken])
+    return Labelled(files, labels, tuple(files.names), classes, look=look), left[len(taken) :]

@@ -41,8 +41,9 @@ def run(config: DataEfficiencyRun, device: torch.device, report: Report = unhear
         pooled; `margin`, pixels around the image; `n`, test pictures. The file pictures.txt names what was trained on.
     Raises: UserError: pictures that cannot be had, or fewer than asked for. NotFinite: training diverges.
     """
-    splits = load(config.data)
-    chosen = subset(splits["train"], config.data.per_class, config.seed)  # type: ignore[attr-defined]
+    per_class = config.data.per_class  # type: ignore[attr-defined]
+    splits = load(config.data, look=per_class is None)  # few pictures: no more files are read than are trained on
+    chosen = subset(splits["train"], per_class, config.seed)
     control = matched(config)
     margin = max(control.margins, default=0)
     scene = Backdrop.of(config.arch, config.experiment.canvas + 2 * margin, config.experiment.background)

@@ -15,6 +15,9 @@ from equivariance.errors import UserError
 def subset(split: Labelled, per_class: int | None, seed: int) -> Tensor:
     """The pictures of a random subset, which depends on the split and the seed alone, not on what is trained.
 
+    Of pictures that were not looked at yet only those wanted are, and for each with a flaw the next of its class; flaws
+    are added to the split's `skipped`.
+
     Args:
         split: to choose from.
         per_class: of each class; None: all of them.
@@ -25,15 +28,33 @@ def subset(split: Labelled, per_class: int | None, seed: int) -> Tensor:
     if per_class is None:
         return torch.arange(len(split))
     order = torch.from_numpy(np.random.default_rng([seed, 0]).permutation(len(split)))
-    members = [order[split.labels[order] == number] for number in range(len(split.classes))]
-    fewest = min(range(len(members)), key=lambda number: len(members[number]))
-    if len(members[fewest]) < per_class:
-        there = len(members[fewest])
+    members = [order[split.labels[order] == number].tolist() for number in range(len(split.classes))]
+    _enough(split, list(map(len, members)), per_class)
+    kept: list[list[int]] = [[] for _ in members]
+    wanted = [per_class] * len(members)
+    while any(wanted):
+        asked = [number for own, want in zip(members, wanted, strict=True) for number in own[:want]]
+        members = [own[want:] for own, want in zip(members, wanted, strict=True)]
+        for number, flaw in zip(asked, split.flaws(asked), strict=True):
+            if flaw:
+                split.skipped.append(flaw)
+            else:
+                kept[int(split.labels[number])].append(number)
+        wanted = [per_class - len(own) for own in kept]
+        _enough(split, [len(own) + len(rest) for own, rest in zip(kept, members, strict=True)], per_class)
+    return torch.tensor([number for own in kept for number in own]).sort().values
+
+
+def _enough(split: Labelled, there: list[int], per_class: int) -> None:
+    """Refuses a split of which a class has fewer pictures that are there."""
+    fewest = min(range(len(there)), key=there.__getitem__)
+    if there[fewest] < per_class:
+        up_to = f"up to {there[fewest]}" if there[fewest] else "null"
+        bad = f", {len(split.skipped)} skipped" if split.skipped else ""
         raise UserError(
-            f"data.per_class={per_class}: class {split.classes[fewest]} has {there} of the {len(split)} training"
-            f" pictures; allowed: {f'up to {there}' if there else 'null'}, or a larger data.train"
+            f"data.per_class={per_class}: class {split.classes[fewest]} has {there[fewest]} of the {len(split)}"
+            f" training pictures{bad}; allowed: {up_to}, or a larger data.train"
         )
-    return torch.cat([own[:per_class] for own in members]).sort().values
 
 
 def places(count: int, room: int, placement: str, seed: int) -> Tensor:
