@@ -6,18 +6,18 @@
     python -m equivariance.atlas --measure 40              # leak distances too, of the 40 smallest that have none yet
     python -m equivariance.atlas --weights FOLDER          # and with the trained weights of FOLDER/NAME.pth
 
-A network takes 1 to 10 s on one core, and no more than --seconds; one that fails or takes longer is a row that says so.
+A network takes 1 to 10 s of one core, and no more than --seconds; one that fails or takes longer is a row that says so.
 Numbers are of the versions that are installed, which the table names.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from itertools import chain, zip_longest
 from pathlib import Path
 
-from equivariance.atlas.table import SECONDS, Rows, read, written
+from equivariance.atlas.table import SECONDS, read
 from equivariance.errors import UserError
 
 
@@ -32,13 +32,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/atlas.csv"), help="the table; the figure lies beside it")
     parser.add_argument("--measure", type=int, default=0, metavar="N", help="leak distances, frozen-random, of so many")
     parser.add_argument("--weights", type=Path, metavar="FOLDER", help="leak distances with the weights of NAME.pth")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes; default: one a core")
     given = parser.parse_args(arguments)
+    if given.workers < 1:
+        print(f"error: --workers {given.workers}: allowed: 1 or more", file=sys.stderr)
+        return 2
     if given.weights and not given.weights.is_dir():
         print(f"error: --weights {given.weights}: no such folder; allowed: a folder of NAME.pth", file=sys.stderr)
         return 2
     try:
+        from equivariance.atlas.rows import add
+
         known = read(given.out)
-        gather(known, given.out, given.only, given.families, given.seconds)
+        add(known, given.out, given.only, given.families, given.seconds, given.workers)
         if given.measure > 0:
             from equivariance.atlas.measure import measured
 
@@ -60,34 +66,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {given.out}: {error}; allowed: a table of this command, or no file", file=sys.stderr)
         return 2
     return 0
-
-
-def gather(known: Rows, out: Path, only: str = "", families: bool = False, seconds: float = SECONDS) -> None:
-    """Adds the networks that are not in the table yet; one of each family first, so that each is soon there.
-
-    Args:
-        known: the table; changed in place, and written every few networks.
-        out: where it is kept.
-        only: part of the names that are wanted.
-        families: whether one convolutional network of a family is enough.
-        seconds: of one processor core that a network may take.
-    """
-    from equivariance.atlas import gather
-    from sweeps.terminal import track
-
-    listed = [[(library, family, name) for name in names] for library, family, names in gather.families()]
-    rounds = chain.from_iterable(zip_longest(*listed))
-    wanted = [each for each in rounds if each and only in each[2] and (each[0], each[2]) not in known]
-    there = {(row["library"], row["family"]) for row in known.values() if row["kind"] == gather.CONVOLUTIONAL}
-    for number, (library, family, name) in enumerate(track(wanted, len(wanted), "networks"), 1):
-        if families and (library, family) in there:
-            continue
-        known[library, name] = gather.plain(gather.row(library, family, name, seconds))
-        if known[library, name]["kind"] == gather.CONVOLUTIONAL:
-            there.add((library, family))
-        if number % 20 == 0:
-            written(known, out)
-    written(known, out)
 
 
 if __name__ == "__main__":
