@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweeps import comparisons
+from sweeps.comparisons import Difference
 
 if TYPE_CHECKING:
     import pandas
@@ -23,13 +24,22 @@ class Planned:
 
     Args:
         names: what is compared, by column.
-        one: a value a seed, in [0, 1].
-        other: of what it is compared with.
+        found: the one less the other, in [-1, 1]; of no seed where they have none in common.
     """
 
     names: dict[str, Any]
-    one: Mapping[int, float]
-    other: Mapping[int, float]
+    found: Difference
+
+
+def by_seed(one: Mapping[int, float], other: Mapping[int, float]) -> Difference:
+    """A variant less another, over the seeds that both have.
+
+    Args:
+        one: a value a seed, in [0, 1].
+        other: of what it is compared with.
+    """
+    seeds = sorted(one.keys() & other.keys())
+    return comparisons.paired([one[s] for s in seeds], [other[s] for s in seeds])
 
 
 def rows(family: dict[str, Any], planned: Iterable[Planned]) -> list[dict[str, Any]]:
@@ -38,29 +48,25 @@ def rows(family: dict[str, Any], planned: Iterable[Planned]) -> list[dict[str, A
     Args:
         family: what they all are of, by column.
         planned: all of them; those without a seed in common are rows, too.
-    Returns: for each the columns of family and names, then n, difference, low, high (points of percent), p (Student's
-        paired), holm, sign, verdict.
+    Returns: for each the columns of family and names, then n, difference, low, high (points of percent), p,
+        holm, sign, verdict.
     """
     compared = list(planned)
-    found = []
-    for each in compared:
-        seeds = sorted(each.one.keys() & each.other.keys())
-        found.append(comparisons.paired([each.one[s] for s in seeds], [each.other[s] for s in seeds]))
-    corrected = comparisons.holm([difference.p for difference in found])
+    corrected = comparisons.holm([each.found.p for each in compared])
     return [
         {
             **family,
             **each.names,
-            "n": difference.n,
-            "difference": 100 * difference.mean,
-            "low": 100 * difference.low,
-            "high": 100 * difference.high,
-            "p": difference.p,
+            "n": each.found.n,
+            "difference": 100 * each.found.mean,
+            "low": 100 * each.found.low,
+            "high": 100 * each.found.high,
+            "p": each.found.p,
             "holm": holm,
-            "sign": difference.sign,
-            "verdict": comparisons.verdict(difference, holm),
+            "sign": each.found.sign,
+            "verdict": comparisons.verdict(each.found, holm),
         }
-        for each, difference, holm in zip(compared, found, corrected, strict=True)
+        for each, holm in zip(compared, corrected, strict=True)
     ]
 
 

@@ -36,4 +36,4 @@ def _planned(variants: list[Variant]) -> Iterator[Planned]:
         for other in filter(None, there):
             for metric in METRICS:
                 names = {"metric": metric, "variant": one.name, "less": other.name}
-                yield Planned(names, one.values(metric), other.values(metric))
+                yield Planned(names, verdicts.by_seed(one.values(metric), other.values(metric)))

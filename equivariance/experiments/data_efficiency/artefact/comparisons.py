@@ -36,5 +36,5 @@ def _planned(variants: list[Variant]) -> Iterator[Planned]:
         for other in (find(variants, *rival) for rival in rivals):
             if one and other:
                 for count in sorted(one.runs.keys() & other.runs.keys()):
-                    values = one.accuracies(count), other.accuracies(count)
-                    yield Planned({"variant": one.name, "less": other.name, "pictures a class": count}, *values)
+                    told = {"variant": one.name, "less": other.name, "pictures a class": count}
+                    yield Planned(told, verdicts.by_seed(one.accuracies(count), other.accuracies(count)))

@@ -30,7 +30,8 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
         if base is not None:
             names = {"conv": row["conv"], HEAD: row[HEAD], "less": BASE, "triplets": row[TRIPLETS]}
             family = tuple((k, row[k]) for k in ("data", *settings))
-            planned.setdefault(family, []).append(Planned(names, _values(cells[key]), _values(base)))
+            found_here = verdicts.by_seed(_values(cells[key]), _values(base))
+            planned.setdefault(family, []).append(Planned(names, found_here))
     rows = [row for family, all_ in planned.items() for row in verdicts.rows(dict(family), all_)]
     return pd.DataFrame(rows)
 
