@@ -184,7 +184,8 @@ class Bounded(Map):
             kernel = centred(kernel)
         start, size = self.start[axis], self.lengths[axis]
         if fine:
-            kernel = unstrided(kernel, outputs, size, whole=self.rule.outside == "circular")
+            phases = self.passage.sampling.downsample == "polyphase"
+            kernel = unstrided(kernel, outputs, size, self.rule.outside == "circular", phases)
         wished = wished_phase(kernel, outputs, start)
         phase = self.passage.phase(axis, self.total_stride[axis], kernel.stride, wished)
         found = extent(kernel, outputs, start, size, phase)

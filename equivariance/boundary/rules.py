@@ -109,7 +109,7 @@ def _last(kernel: Kernel, size: int) -> int:
     return last
 
 
-def unstrided(kernel: Kernel, outputs: Outputs, size: int, whole: bool) -> Kernel:
+def unstrided(kernel: Kernel, outputs: Outputs, size: int, whole: bool, phases: bool = False) -> Kernel:
     """The kernel with an output at every entry of its grid, for a stride that is taken later.
 
     Args:
@@ -117,6 +117,8 @@ def unstrided(kernel: Kernel, outputs: Outputs, size: int, whole: bool) -> Kerne
         outputs: see `Rule`.
         size: entries of the axis.
         whole: whether the map is a circle, of which there is an output for each entry once.
+        phases: whether each phase of the stride is to have as many outputs as published, also those whose kernel
+            reaches beyond the padding: one that lacks some would have the smaller norm.
     """
     if kernel.stride == 1:
         return kernel
@@ -128,7 +130,10 @@ def unstrided(kernel: Kernel, outputs: Outputs, size: int, whole: bool) -> Kerne
     if outputs == "published":
         fine = max(fine, size)  # no end of the map is left out because its kernel is smaller than its stride
     # As many as the stride reaches, so that afterwards there are as many as published.
-    length = size if whole else min(max(fine, kernel.stride * last + 1), kernel.stride * (last + 1))
+    most = kernel.stride * (last + 1)
+    length = size if whole else min(max(fine, kernel.stride * last + 1), most)
+    if phases and not whole:  # but none that sees nothing of the map
+        length = max(length, min(most, size + kernel.before))
     return replace(one, after=length + kernel.reach - size - kernel.before)
 
 

@@ -251,6 +251,40 @@ def test_each_phase_has_as_many_entries(conv):
     assert torch.equal(unwrap(found)[0, 0], padded[y + 2][:, x + 2])
 
 
+@pytest.mark.parametrize(
+    ("layer", "side"),
+    [
+        ("padded behind", 8),  # as TensorFlow's networks are, on even sides
+        ("unpadded", 9),
+        ("unpadded", 8),
+        ("padded", 9),  # the last entry of a phase lies beyond the map
+        ("pool, ceil", 8),
+        ("pool of one", 9),  # there is nothing that the last entry of a phase could see
+    ],
+)
+def test_no_phase_of_the_published_network_lacks_an_entry(layer, side):
+    """The reference: the largest phase of the layer without its stride, on an image padded as far as any phase sees."""
+    weight = noise(4, 3, 3, 3, seed=2)
+    images = noise(40, 3, side, side)
+    if layer == "pool, ceil":
+        net = nn.MaxPool2d(3, 2, ceil_mode=True)
+        fine = F.max_pool2d(F.pad(images, (0, 4, 0, 4), value=-torch.inf), 3, 1)
+    elif layer == "pool of one":
+        net, fine = nn.MaxPool2d(1, 2), F.pad(images, (0, 4, 0, 4))
+    else:
+        net = nn.Conv2d(3, 4, 3, 2, 1 if layer == "padded" else 0, bias=False).double()
+        net.weight.data[:] = weight
+        before = 1 if layer == "padded" else 0
+        fine = F.conv2d(F.pad(images, (before, 4, before, 4)), weight)
+        net = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), net) if layer == "padded behind" else net
+    published = net(images).shape[2]
+    found = unwrap(net(bounded(images, SAME, None, POLYPHASE)).sampled())
+    assert found.shape[2] == published
+    wanted, taken = largest(fine[:, :, : 2 * published, : 2 * published])
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+    assert layer == "pool of one" or set(taken) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
 @pytest.mark.parametrize("axes", [1, 3])
 def test_in_one_and_three_dimensions_of_space(axes):
     kind = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[axes - 1]
