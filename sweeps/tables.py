@@ -71,8 +71,8 @@ def groups(frame: pandas.DataFrame, axes: list[str]) -> tuple[list[str], list[tu
 
 
 def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Mapping[str, float]) -> pandas.DataFrame:
-    """A row a cell: axes, what else differs, n (seeds), certified (whether theory proves its values, which then have no
-    interval), then for each metric <metric>_mean, _std, _low, _high.
+    """A row a cell: axes, what else differs, n (seeds), then for each metric <metric>_mean, _std, _low, _high; and
+    certified where theory proves some values: whether it does, and there is no interval.
 
     The interval is that over seeds and pictures where all runs record the metric of single pictures, and otherwise over
     seeds, of which a single one has none.
@@ -88,8 +88,7 @@ def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Mapping[str, fl
     rows = []
     for key, seeds in found:
         certified = _certified(seeds)
-        row: dict[str, Any] = dict(zip([*axes, *settings], key, strict=True))
-        row |= {"n": len(seeds), "certified": certified}
+        row: dict[str, Any] = dict(zip([*axes, *settings], key, strict=True)) | {"n": len(seeds)}
         for metric, scale in metrics.items():
             values, right = seeds[f"metrics.{metric}"], _recorded(seeds, metric)
             recorded = all(right) and values.notna().all()
@@ -98,8 +97,9 @@ def summaries(frame: pandas.DataFrame, axes: list[str], metrics: Mapping[str, fl
             low, high = (values.mean(), values.mean()) if certified else (low, high)
             row |= {f"{metric}_mean": scale * values.mean(), f"{metric}_std": scale * values.std()}
             row |= {f"{metric}_low": scale * low, f"{metric}_high": scale * high}
-        rows.append(row)
-    return pd.DataFrame(rows)
+        rows.append(row | {"certified": certified})
+    proven = any(row["certified"] for row in rows)
+    return pd.DataFrame(rows) if proven else pd.DataFrame(rows).drop(columns="certified", errors="ignore")
 
 
 def summary(row: dict[Any, Any], metric: str, form: str) -> str:

@@ -236,3 +236,15 @@ def test_a_summary_speaks_of_pictures_where_all_runs_record_them_and_of_seeds_al
     )
     assert tables.summary(one, "consistency", ".1f").endswith("] (1, pictures alone)")
     assert tables.summary(one, "mean", ".1f") == "0.6 (1)"
+
+
+def test_what_theory_proves_has_no_interval_and_says_so():
+    runs = [{"params.of": "a", "params.seed": n, "metrics.score": 0.5, "tags.certified": "yes"} for n in range(3)]
+    runs += [{"params.of": "b", "params.seed": n, "metrics.score": n / 4} for n in range(3)]
+    found = tables.summaries(pd.DataFrame(runs), ["of"], {"score": 100.0})
+    assert found["certified"].tolist() == [True, False]
+    proven, other = found.to_dict("records")
+    assert (proven["score_low"], proven["score_high"]) == (50, 50)
+    assert tables.summary(proven, "score", ".1f") == "50 (certified)"
+    assert tables.summary(other, "score", ".1f").startswith("25.0 ± 25.0 [")
+    assert "certified" not in tables.summaries(pd.DataFrame(runs[3:]), ["of"], {"score": 100.0})

@@ -31,8 +31,8 @@ MORE = {"comparisons": comparisons}
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """A row a variant: AXES, what else differs, n, certified; <metric>_mean, _std, _low, _high, in percent but for
-    gmacs; published, published_gap.
+    """A row a variant: AXES, what else differs, n; <metric>_mean, _std, _low, _high, in percent but for gmacs;
+    certified where some are; published, published_gap.
     """
     found = tables.summaries(frame, AXES, dict.fromkeys(NEEDS[:-1], 100.0) | {"gmacs": 1.0})
     settings = list(found.columns[len(AXES) : list(found.columns).index("n")])
