@@ -34,8 +34,8 @@ def test_what_is_no_convolutional_network_says_so_and_no_more():
 
 
 def test_a_network_that_takes_too_long_is_a_row_that_says_so():
-    found = row("torchvision", "densenet", "densenet201", seconds=0.02)
-    assert (found.kind, found.forbids) == ("does not run", "takes more than 0.02 s of one processor core")
+    found = row("torchvision", "densenet", "densenet201", seconds=0.0)
+    assert (found.kind, found.forbids) == ("does not run", "takes more than 0 s of one processor core")
     with pytest.raises(Overtime):
         endless(Cap(0.02))
 
