@@ -114,15 +114,15 @@ def test_one_of_each_family_comes_first_and_the_table_goes_on(listed, tmp_path):
     assert [name for _, name in read(tmp_path / "atlas.csv")] == ["a1", "a2", "b1"]
 
 
-def test_what_is_known_is_kept_when_it_is_stopped(listed, tmp_path, monkeypatch):
+def test_what_is_known_is_kept_when_it_is_stopped(listed, tmp_path, monkeypatch, capsys):
     def stops(library, family, name, seconds, before=gather.row):
         if name == "a2":
             raise KeyboardInterrupt
         return before(library, family, name, seconds)
 
     monkeypatch.setattr(gather, "row", stops)
-    with pytest.raises(KeyboardInterrupt):
-        rows.add({}, tmp_path / "atlas.csv")
+    assert main(["--workers", "1", "--out", str(tmp_path / "atlas.csv")]) == 130
+    assert "interrupted; the same command goes on from here" in capsys.readouterr().err
     assert [name for _, name in read(tmp_path / "atlas.csv")] == ["a1", "b1"]
 
 

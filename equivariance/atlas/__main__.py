@@ -56,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         from equivariance.atlas.page import figure
 
         figure(list(known.values())).savefig(given.out.with_suffix(".svg"))
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        return 130
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def matched(config: ActionRun) -> Matched:
     """What a run's control changes."""
     data, in_time = config.data, config.conv.axes == "space+time"
-    full = "full, pools own" if config.protocol == "released" else "full"
+    full = config.conv.model_copy(update={"name": "full"}).rule  # with the same pools
 
     def made(width: int | None, conv: str) -> FeatureMap:
         return hollow(config, network(config, width), conv)
