@@ -29,11 +29,18 @@ def frame(runs: list[Run], client: MlflowClient) -> tuple[pandas.DataFrame, list
         client: of their store.
     Raises: Exception: whatever MLflow raises where the store cannot be reached.
     """
-    import pandas as pd
-
     newest = {run.data.tags["identity"]: run for run in sorted(runs, key=lambda run: run.info.end_time)}
     found = [(run, _row(run, file(run, RESULT, client))) for run in track(newest.values(), len(newest), "reading runs")]
-    return pd.DataFrame([row for _, row in found if row]), [run for run, row in found if not row]
+    return _typed([row for _, row in found if row]), [run for run, row in found if not row]
+
+
+def _typed(rows: list[dict[str, Any]]) -> pandas.DataFrame:
+    """The rows with params as they were recorded: where some runs lack one, pandas would make 8 of others 8.0."""
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    params = [column for column in map(str, table) if column.startswith("params.") and table[column].isna().any()]
+    return table.assign(**{c: pd.Series([row.get(c) for row in rows], table.index, object) for c in params})
 
 
 def file(run: Run, name: str, client: MlflowClient) -> bytes | None:

@@ -91,6 +91,36 @@ def test_people_read_the_boundary_and_its_axes_once(runs, capsys):
     assert artefact.UNITS in said
 
 
+def test_events_in_time_are_a_table_of_their_own_by_border(runs):
+    for border, accuracy in [(0, 0.9), (8, 0.7), (16, 0.6)]:
+        for axes, less in [("space+time", 0), ("space", 0.05)]:
+            config = {"experiment": {"name": "action"}, "seed": 0, "init": {"name": "scratch"}}
+            config |= {"data": {"name": "moving", "event": "class", "border": border}, "arch": {"name": "resnet3d_8"}}
+            metrics = dict.fromkeys(("accuracy", "video_accuracy", "train_accuracy"), accuracy - less) | {"gap": 0.0}
+            conv = {"conv": {"name": "full", "axes": axes}}
+            leave(runs, {**config, **conv}, {**metrics, "gmacs": 1.0, "n": 100.0})
+    assert main(["action"]) == 0
+    with (runs / "results" / "action_event.csv").open() as file:
+        rows = [(row["arch"], int(row["border"]), float(row["accuracy_mean"])) for row in csv.DictReader(file)]
+    assert rows == [
+        ("resnet3d_8, space", 0, 85),
+        ("resnet3d_8, space", 8, 65),
+        ("resnet3d_8, space", 16, 55),
+        ("resnet3d_8, space+time", 0, 90),
+        ("resnet3d_8, space+time", 8, 70),
+        ("resnet3d_8, space+time", 16, 60),
+    ]
+    assert (runs / "results" / "action_event.svg").stat().st_size > 2000
+    with (runs / "results" / "action.csv").open() as file:
+        borders = [row["data.border"] for row in csv.DictReader(file) if row["data"] == "moving"]
+    assert borders == ["0", "0", "8", "8", "16", "16"]
+
+
+def test_without_events_in_time_there_is_no_table_of_them(runs):
+    assert main(["action"]) == 0
+    assert not list((runs / "results").glob("action_event*"))
+
+
 def test_gaps_are_of_networks_that_have_published_accuracies():
     of = {
         q: {(r["data"], r["arch"]) for r in artefact.PUBLISHED.rows if r["quantity"] == q} for q in ("accuracy", "gap")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from equivariance.experiments.borders import border_panels
 from equivariance.experiments.location.earlier import completed
-from equivariance.experiments.quadrant.figure import border_panels
 from sweeps import tables
 from sweeps.published import Reference
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from equivariance.experiments.action.artefact import comparisons
+from equivariance.experiments.action.artefact import comparisons, event
 from equivariance.experiments.action.artefact.figure import figure
 from equivariance.experiments.action.artefact.variants import AXES, BASE, CONTROL
 from equivariance.experiments.looks import ordered
@@ -27,7 +27,7 @@ COMMAND = "python -m equivariance.run -m +sweep=action"
 NEEDS = ("accuracy", "video_accuracy", "train_accuracy", "gap", "gmacs")
 PUBLISHED = Reference(Path(__file__).with_name("published.csv"))
 THEIRS = {"published": "accuracy", "published_gap": "gap"}  # by column
-MORE = {"comparisons": comparisons}
+MORE = {"comparisons": comparisons, "event": event}
 
 
 def table(frame: pandas.DataFrame) -> pandas.DataFrame:
@@ -40,7 +40,7 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     for column, metric in THEIRS.items():
         found = PUBLISHED.beside(found, metric, column, (f"{metric}_low", f"{metric}_high"), theirs)
     by = ["data", "arch", *settings, "conv", "conv.axes"]
-    return found.sort_values(by, key=lambda c: c.map(ordered) if c.name == "conv" else c, ignore_index=True)
+    return found.sort_values(by, key=_order, ignore_index=True)
 
 
 def shown(table: pandas.DataFrame) -> pandas.DataFrame:
@@ -57,6 +57,16 @@ def shown(table: pandas.DataFrame) -> pandas.DataFrame:
             said[column.replace("_", " ")] = [published.said(row, column) for row in rows]
     said["10⁶ multiply-adds"] = (1000 * table["gmacs_mean"]).map("{:.0f}".format)
     return said.set_index(keys)
+
+
+def _order(column: pandas.Series) -> pandas.Series:
+    """What a column is sorted by: numbers, which settings have as text, by their size."""
+    import pandas as pd
+
+    if column.name == "conv":
+        return column.map(ordered)
+    numbers = pd.to_numeric(column.replace("-", "-inf"), errors="coerce")
+    return column if numbers.isna().any() else numbers
 
 
 def _plain(table: pandas.DataFrame) -> pandas.Series:

@@ -51,7 +51,8 @@ def figure(table: pandas.DataFrame, runs: Runs) -> Figure:
 
 def _name(row: dict[Any, Any], told: list[str]) -> str:
     """The boundary and its control, and what else differs in the table."""
-    return ", ".join([named(row["conv"], row["conv.axes"], row.get(CONTROL, "none")), *(str(row[key]) for key in told)])
+    others = [f"{key.rpartition('.')[2]}={row[key]}" if "." in key else str(row[key]) for key in told]
+    return ", ".join([named(row["conv"], row["conv.axes"], row.get(CONTROL, "none")), *others])
 
 
 def _curves(runs: Runs) -> dict[tuple, pandas.DataFrame]:

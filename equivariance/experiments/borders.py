@@ -1,4 +1,4 @@
-"""The figure of the quadrant experiment."""
+"""Accuracy against the width of a border: of a picture in blank space, of an event in blank time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def border_panels(table: pandas.DataFrame, chance: float = 50.0) -> Figure:
+def border_panels(table: pandas.DataFrame, chance: float = 50.0, unit: str = "pixels") -> Figure:
     """Accuracy against border, a panel an architecture, with intervals, certified borders and the published values.
 
     Args:
         table: columns arch, init, conv, border, settings (a line each), n, accuracy_mean, low, high, over, certified,
             published.
         chance: accuracy of guessing, in percent.
+        unit: of the border.
     """
     from matplotlib.figure import Figure
 
@@ -34,7 +35,7 @@ def border_panels(table: pandas.DataFrame, chance: float = 50.0) -> Figure:
             _line(axis, line.sort_values("border"), places, *_look(table, init, conv))
         _shade(axis, rows, places)
         axis.axhline(chance, color="#999999", linewidth=0.8, zorder=0)
-        axis.set(title=_title(table, arch), xlabel="border (pixels)", ylim=(chance - 13, 103))
+        axis.set(title=_title(table, arch), xlabel=f"border ({unit})", ylim=(chance - 13, 103))
         axis.set_xlim(-0.4, len(places) - 0.6)
         axis.set_xticks(list(places.values()), [str(b) for b in places])
         axis.spines[["top", "right"]].set_visible(False)
