@@ -53,12 +53,18 @@ def _all() -> tuple[Implied, ...]:
 
 @cache
 def _plain(section: str, name: str) -> dict[str, Any]:
-    """What the file of a choice sets whatever the protocol, and the file that it begins with, as `_of`."""
+    """What the file of a choice, and the files that it begins with, set whatever the protocol."""
     path = conf_dir() / section / f"{name}.yaml"
     content = yaml.safe_load(path.read_text()) if path.is_file() else {}
-    fixed = {k: v for k, v in content.items() if not (isinstance(v, str) and CHOICE.fullmatch(v))}
-    first = next((d for d in content.get("defaults", []) if isinstance(d, str) and d[0] not in "/_"), None)
-    return {k: v for k, v in fixed.items() if k not in ("defaults", "name")} | {"_of": first}
+    first = [each for each in content.pop("defaults", []) if isinstance(each, str) and each != "_self_"]
+    fixed: dict[str, Any] = {}
+    for each in first:
+        base = each.partition("@")[0].removeprefix("/shared/")
+        fixed |= _plain("shared" if each.startswith("/") else section, base)
+    fixed |= {"_of": next((each for each in first if not each.startswith("/")), None)}
+    chosen = {key for key, value in content.items() if isinstance(value, str) and CHOICE.fullmatch(value)}
+    own = {key: value for key, value in content.items() if key not in chosen | {"name"}}
+    return {key: value for key, value in fixed.items() if key not in chosen} | own
 
 
 def implied(config: Run) -> dict[str, Any]:

@@ -183,8 +183,10 @@ def _differs(frame: pandas.DataFrame, name: str) -> bool:
 
 
 def _named(frame: pandas.DataFrame, name: str, axes: list[str]) -> bool:
-    """Whether a detail of a section (of the architecture: library, mean, std) follows from the section's name."""
-    section = name.partition(".")[0]
+    """Whether a detail of a section (of the architecture: library, mean, std; of data: the fingerprint of its files)
+    follows from the section's name.
+    """
+    section = name.removeprefix("fingerprints.").partition(".")[0]
     if section not in axes or section == name:
         return False
     return bool((frame.groupby(f"params.{section}")[f"params.{name}"].agg(lambda v: v.map(str).nunique()) <= 1).all())

@@ -15,6 +15,7 @@ from equivariance.experiments.data_efficiency.controls import Wider, matched, ne
 from equivariance.experiments.data_efficiency.subsets import places, subset
 from equivariance.job import prepare
 from equivariance.models import build, hollow
+from equivariance.protocols import implied
 from equivariance.resuming import FILE
 from equivariance.stopping import Cosine, Step
 from equivariance.train import Score
@@ -27,6 +28,14 @@ RUN = (*TINY, "data.per_class=2", "optim.epochs=1", "data.side=8", "experiment.c
 def split_of(labels, classes=3):
     names = tuple(f"p{n}" for n in range(len(labels)))
     return Labelled(torch.zeros(len(labels), 3, 8, 8), torch.tensor(labels), names, tuple("abc"[:classes]))
+
+
+@pytest.mark.parametrize("data", ["labelled_folder", "labelled_imagenet", "digits"])
+def test_no_protocol_says_how_labelled_pictures_are_made_smaller(config, data):
+    there = () if data == "digits" else ("data.root=x", "data.train=null", "data.test=null")
+    told = implied(config("experiment=data_efficiency", "experiment.canvas=300", f"data={data}", *there))
+    assert not [key for key in told if key.startswith("data.")]
+    assert told["experiment.selection"] == "last"
 
 
 def test_fewer_pictures_are_among_more_and_each_class_has_as_many():

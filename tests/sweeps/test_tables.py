@@ -73,6 +73,13 @@ class TestSettings:
         runs = [run(0.5, 0), run(0.6, 1), run(0.9, 0, **{"fingerprints.init.checkpoint": "abc"})]
         assert cells(frame(*runs), AXES, "accuracy")["n"].tolist() == [2, 1]
 
+    def test_the_files_that_a_data_set_is_always_read_from_are_no_column(self):
+        files = "fingerprints.data.root"
+        runs = [run(0.5, data="one", **{files: "abc"}), run(0.6, data="other", **{files: "def"}), run(0.7, data="none")]
+        assert files not in cells(frame(*runs), [*AXES, "data"], "accuracy")
+        anew = run(0.8, data="one", **{files: "ghi"})
+        assert len(cells(frame(*runs, anew), [*AXES, "data"], "accuracy")) == 4
+
     def test_editions_are_not_averaged(self):
         assert len(cells(frame(run(0.5, 0), run(0.6, 1, edition=2)), AXES, "accuracy")) == 2
 
