@@ -17,10 +17,12 @@ from equivariance.train import Examples
 def measure(model: nn.Module, examples: Examples, batch: int) -> None:
     """Gives every batch normalisation the mean over batches of their mean and variance, and leaves eval mode.
 
+    Batches are as alike in size as can be, and count by their size: a picture that is left over would weigh as many.
+
     Args:
         model: its batch normalisations that keep running statistics are changed in place, its weights are not.
         examples: the training split.
-        batch: examples at once.
+        batch: examples at once, at most.
     Source: Wu & Johnson 2021 (2105.07576), section 3, "precise BatchNorm".
     """
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
@@ -28,10 +30,13 @@ def measure(model: nn.Module, examples: Examples, batch: int) -> None:
     model.eval()  # dropout is as in use
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # each batch counts the same
         norm.train()
+    seen = 0
     with torch.no_grad():
-        for chosen in torch.arange(len(examples)).split(batch):
+        for chosen in torch.arange(len(examples)).tensor_split(-(-len(examples) // batch)):
+            seen += len(chosen)
+            for norm in norms:
+                norm.momentum = len(chosen) / seen  # the running mean is then that of all so far
             model(examples.inputs(chosen))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

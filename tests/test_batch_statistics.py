@@ -24,6 +24,17 @@ def test_statistics_are_those_of_the_split_whatever_they_were():
     assert all(torch.equal(p, q) for p, q in zip(weights, model.parameters(), strict=True))
 
 
+def test_a_picture_that_is_left_over_weighs_as_any_other():
+    model = nn.Sequential(nn.BatchNorm2d(1))
+    images = torch.zeros(65, 1, 2, 2)
+    images[64] = 1
+    batch_statistics.measure(model, Examples(torch.zeros(65), lambda chosen: images[chosen]), 64)
+    assert model[0].running_mean.item() == torch.tensor(1 / 65).item()
+    uneven = torch.randn(50, 1, 2, 2)
+    batch_statistics.measure(model, Examples(torch.zeros(50), lambda chosen: uneven[chosen]), 32)
+    torch.testing.assert_close(model[0].running_mean, uneven.mean((0, 2, 3)))
+
+
 def test_a_model_without_batch_normalisation_stays_as_it_is():
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     before = {k: v.clone() for k, v in model.state_dict().items()}

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
-from equivariance.data.labelled import files, load
+from equivariance.data.labelled import augmented, files, load
 from equivariance.data.labelled.idx import FILES
 from equivariance.data.photos import PHOTOS
 from equivariance.errors import UserError
@@ -82,6 +82,20 @@ def test_of_few_pictures_no_more_files_are_read_than_are_wanted(tree, section, m
     assert len(read) == 4 + 12
     assert set(few.tolist()) < set(more.tolist())
     assert torch.equal(few, subset(every["train"], 2, 3))
+
+
+def test_a_picture_has_its_turn_whether_or_not_others_were_looked_at(tree, section):
+    for name in ("cat/02", "dog/07", "cat/18"):
+        (tree / f"train/{name}.png").write_bytes(b"no picture")
+    every, some = load(section(tree))["train"], load(section(tree), look=False)["train"]
+    assert len(every) < len(some)
+    wanted = {name: some.turn(torch.tensor([n])).item() for n, name in enumerate(some.names)}
+    assert every.turn(torch.arange(len(every))).tolist() == [wanted[name] for name in every.names]
+    one, other = (split.names.index(every.names[-1]) for split in (every, some))
+    drawn = [
+        augmented(split, torch.tensor([number]), "crop", 16, 0, 1) for split, number in ((every, one), (some, other))
+    ]
+    assert torch.equal(*drawn)
 
 
 def test_of_few_pictures_the_next_one_takes_the_place_of_one_with_a_flaw(tree, section):

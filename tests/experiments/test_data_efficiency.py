@@ -12,6 +12,7 @@ from equivariance.experiments import compute
 from equivariance.experiments.controls import sides
 from equivariance.experiments.data_efficiency import run as module
 from equivariance.experiments.data_efficiency.controls import Wider, matched, network
+from equivariance.experiments.data_efficiency.lasting import lasting
 from equivariance.experiments.data_efficiency.subsets import places, subset
 from equivariance.job import prepare
 from equivariance.models import build, hollow
@@ -66,11 +67,18 @@ def test_a_class_with_fewer_pictures_than_asked_is_named(labels, said):
 
 
 def test_places_hold_the_whole_picture_and_reach_the_edges():
-    found = places(4000, 5, "random", 0) + 5 // 2
+    found = places("train", 4000, 5, "random", 0) + 5 // 2
     assert (found.min(), found.max()) == (0, 5)
     assert len(found.unique(dim=0)) == 36
-    assert torch.equal(found[:7], places(7, 5, "random", 0) + 2)  # of the picture alone
-    assert not places(9, 5, "centred", 0).any()
+    assert torch.equal(found[:7], places("train", 7, 5, "random", 0) + 2)  # of the picture alone
+    assert not places("test", 9, 5, "centred", 0).any()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_no_place_is_that_of_the_same_number_in_another_split(seed):
+    train, validation, test = (places(split, 4000, 7, "random", seed) for split in ("train", "validation", "test"))
+    for one, other in ((train, validation), (train, test), (validation, test)):
+        assert (one == other).all(1).float().mean() < 2.5 / 64  # 1/64 by chance
 
 
 @pytest.fixture
@@ -172,14 +180,45 @@ def test_a_published_network_is_widened_by_the_key_that_its_library_has(config):
     assert inner[1] == 80
 
 
-def test_equal_updates_whatever_the_number_of_pictures(config):
-    optim = config(*TINY, "optim.updates=120", "optim.batch=16").optim
-    for pictures, epochs in ((50, 30), (100, 17), (500, 4), (5000, 1)):
-        assert module.lasting(optim, pictures).epochs == epochs
-    step = config(*TINY, "optim=step", "optim.updates=120", "optim.batch=16", "optim.epochs=90", "optim.every=30").optim
-    assert (module.lasting(step, 100).epochs, module.lasting(step, 100).every) == (17, 6)
-    published = config(*TINY).optim
-    assert module.lasting(published, 50) is published
+def recipe_of(optim, count, model=None):
+    model = torch.nn.Sequential(torch.nn.Linear(1, 1)) if model is None else model
+    return lasting(model, count, optim, 0, torch.device("cpu"), 8)
+
+
+@pytest.mark.parametrize("count", [1, 5, 16, 17, 50, 3000])
+def test_equal_updates_at_equal_rates_whatever_the_number_of_pictures(config, count):
+    recipe = recipe_of(config(*TINY, "optim.updates=130", "optim.batch=16", "optim.epochs=12").optim, count)
+    epochs = [recipe.order().split(recipe.batch) for _ in range(recipe.epochs)]
+    assert [len(batches) for batches in epochs] == [130 * (e + 1) // 12 - 130 * e // 12 for e in range(12)]
+    batches = [batch.tolist() for batches in epochs for batch in batches]
+    assert {(len(batch), len(set(batch))) for batch in batches} == {(min(16, count),) * 2}
+    often = torch.bincount(torch.tensor([number for batch in batches for number in batch]), minlength=count)
+    assert often.max() - often.min() <= (1 if count % 16 == 0 or count < 16 else 30)
+    assert (recipe.rule.epochs, recipe.epochs) == (12, 12)
+
+
+def test_without_updates_an_epoch_is_a_pass(config):
+    recipe = recipe_of(config(*TINY, "optim.batch=16", "optim.epochs=3").optim, 50)
+    assert sorted(recipe.order().tolist()) == list(range(50))
+    assert (recipe.epochs, recipe.batch) == (3, 16)
+
+
+def test_a_run_of_updates_that_was_killed_goes_on_with_the_same_batches(config):
+    optim = config(*TINY, "optim.updates=40", "optim.batch=16", "optim.epochs=7").optim
+    whole, again = recipe_of(optim, 50), recipe_of(optim, 50)
+    orders = [whole.order() for _ in range(7)]
+    for _ in range(3):
+        again.order()
+    assert all(torch.equal(again.order(), order) for order in orders[3:])
+
+
+def test_a_picture_alone_on_a_map_of_one_entry_is_refused_before_training(config):
+    tiny = ("experiment.canvas=32", "data.side=8", "arch=resnet18", "data.per_class=2", "optim.epochs=1")
+    with pytest.raises(UserError, match=r"optim\.batch=19: of 20 training pictures one would be normalised alone"):
+        compute.run(config(*TINY, *tiny, "optim.batch=19"))
+    with pytest.raises(UserError, match=r"optim\.batch=10"):
+        compute.run(config(*TINY, *tiny, "optim.batch=10", "optim.micro_batch=3"))
+    assert compute.run(config(*TINY, *tiny, "optim.batch=19", "optim.updates=1")).metrics["updates"] == 1
 
 
 @pytest.mark.parametrize("make", [lambda best: Cosine(1.0, 4, best), lambda best: Step(1.0, 2, 0.1, best)])

@@ -29,7 +29,7 @@ def augmented(split: Labelled, chosen: Tensor, how: str, side: int, seed: int, e
     Returns: float [b, 3, side, side], or of the split's own size without crops, in [0, 1].
     Source: random crops as in Szegedy et al. 2015 (arXiv 1409.4842) and torchvision's RandomResizedCrop.
     """
-    randoms = [np.random.default_rng([seed, epoch, number]) for number in chosen.tolist()]
+    randoms = [np.random.default_rng([seed, epoch, turn]) for turn in split.turn(chosen).tolist()]
     if how == "crop":
         found = torch.stack([_crop(split.whole(i), side, r) for i, r in zip(chosen.tolist(), randoms, strict=True)])
     else:

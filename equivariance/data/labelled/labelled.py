@@ -35,6 +35,8 @@ class Labelled:
         skipped: a line for each picture that was left out, with the reason.
         look: of some pictures, by index, each one's flaw or None, in a split whose files were not looked at yet; None:
             all of them were.
+        turns: int64 [n], the turn at which each was drawn from all there are, ascending; those left out have turns,
+            too, so that a picture has the same one whoever was looked at. None: 0 to n - 1.
     """
 
     pixels: Pixels
@@ -43,6 +45,11 @@ class Labelled:
     classes: tuple[str, ...]
     skipped: list[str] = field(default_factory=list)
     look: Callable[[list[int]], list[str | None]] | None = None
+    turns: Tensor | None = None
+
+    def turn(self, chosen: Tensor) -> Tensor:
+        """The turns of some pictures, int64 [b] of their indices [b]."""
+        return chosen if self.turns is None else self.turns[chosen]
 
     def flaws(self, chosen: list[int]) -> list[str | None]:
         """Why each of some pictures cannot be used; None: it can."""

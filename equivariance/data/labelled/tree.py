@@ -93,12 +93,12 @@ def _split(
     """The pictures of a split, and what is left of those that it was taken from."""
     wanted, skipped = getattr(data, split), []
     count = len(left) if wanted is None else wanted
-    taken: list[tuple[Path, int]] = []
+    taken: list[int] = []
     looked, told = 0, usable.each(split, [file for file, _ in left])
     # No further than needed: a picture that is looked at is of this split.
     while len(taken) < count and (answer := next(told, None)):
         keep, line = answer
-        taken += [left[looked]] if keep else []
+        taken += [looked] if keep else []
         skipped += [] if keep else [line]
         looked += 1
     if len(taken) < (wanted or 1):
@@ -107,9 +107,10 @@ def _split(
             f"data.{split}={'null' if wanted is None else wanted}: {len(taken)} pictures are left{bad};"
             " allowed: up to these"
         )
-    files = Files([file for file, _ in taken], usable.root, data.resize, data.side)
-    labels = torch.tensor([number for _, number in taken])
-    return Labelled(files, labels, tuple(files.names), classes, skipped), left[looked:]
+    files = Files([left[turn][0] for turn in taken], usable.root, data.resize, data.side)
+    labels = torch.tensor([left[turn][1] for turn in taken])
+    turns = torch.tensor(taken)
+    return Labelled(files, labels, tuple(files.names), classes, skipped, turns=turns), left[looked:]
 
 
 def _unread(

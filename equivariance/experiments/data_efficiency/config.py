@@ -49,9 +49,9 @@ class FewPictures(LabelledFolder):
 
 
 class UpdatedCosine(Cosine):
-    """For so many updates, where they are given."""
+    """For so many updates, where they are given; an epoch is then a share of these."""
 
-    updates: Count | None  # of the weights; null: optim.epochs, whatever the number of pictures
+    updates: Count | None  # of the weights; null: optim.epochs are passes over the pictures
 
 
 class UpdatedStep(Step):
@@ -92,6 +92,9 @@ class DataEfficiencyRun(Run):
                 f"experiment.control=width: there is no wider arch={self.arch.name}; allowed: {' | '.join(WIDTHS)},"
                 " or arch=python with a number arch.kwargs.width"
             )
+        updates, epochs = self.optim.updates, self.optim.epochs  # type: ignore[attr-defined]
+        if updates is not None and updates < epochs:
+            raise ValueError(f"optim.updates={updates}: allowed: null, or from optim.epochs={epochs}, each has a share")
         if self.init.checkpoint:
             raise ValueError(f"init.checkpoint={self.init.checkpoint}: allowed: null with experiment=data_efficiency")
         return self

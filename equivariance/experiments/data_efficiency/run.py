@@ -13,16 +13,15 @@ from torch import Tensor
 
 from equivariance import batch_statistics
 from equivariance.canvas.cost import work
-from equivariance.config.training import Scheduled, Step
 from equivariance.data.backdrop import Backdrop
 from equivariance.data.labelled import Labelled, augmented, load
 from equivariance.decoding import digits
 from equivariance.experiments.data_efficiency.controls import matched, network
+from equivariance.experiments.data_efficiency.lasting import lasting
 from equivariance.experiments.data_efficiency.subsets import digest, places, subset
 from equivariance.experiments.result import Result
 from equivariance.loading import loaded
 from equivariance.models import Classifier, build
-from equivariance.recipes import scheduled
 from equivariance.train import Examples, Report, evaluate, fit, unheard
 
 if TYPE_CHECKING:
@@ -52,14 +51,13 @@ def run(config: DataEfficiencyRun, device: torch.device, report: Report = unhear
     model = build(arch, config.init, config.conv.rule, "avg", config.seed, len(classes))
     model.feature_map.background, model.feature_map.kept = scene.colour, control.kept
     model.to(device)
-    train = _examples(config, splits["train"], scene, config.seed, device, chosen, config.data.augment)
+    train = _examples(config, splits, "train", scene, config.seed, device, chosen, config.data.augment)
     held_out = {
-        name: _examples(config, splits[name], scene, config.data.seed, device, torch.arange(len(splits[name])))
+        name: _examples(config, splits, name, scene, config.data.seed, device, torch.arange(len(splits[name])))
         for name in ("validation", "test")
     }
-    selection = config.experiment.selection
-    optim = lasting(config.optim, len(train))
-    recipe = scheduled(model, len(train), optim, config.seed, device, best=selection != "last")
+    selection, optim = config.experiment.selection, config.optim
+    recipe = lasting(model, len(train), optim, config.seed, device, scene.side, best=selection != "last")
     history = fit(model, train, held_out["test" if selection == "test" else "validation"], recipe, report)
     if config.experiment.statistics == "split":
         batch_statistics.measure(model, train, optim.batch)
@@ -71,7 +69,7 @@ def run(config: DataEfficiencyRun, device: torch.device, report: Report = unhear
         "n": float(told.n),
         "pictures": float(len(names)),
         "classes": float(len(classes)),
-        "updates": float(optim.epochs * ceil(len(names) / optim.batch)),
+        "updates": float(optim.updates or optim.epochs * ceil(len(names) / optim.batch)),  # type: ignore[attr-defined]
         "margin": float(margin),
         **_size(model, scene),
     }
@@ -81,26 +79,10 @@ def run(config: DataEfficiencyRun, device: torch.device, report: Report = unhear
     return Result(metrics, history, weights, _notes(splits, names), files, right=right)
 
 
-def lasting(optim: Scheduled, count: int) -> Scheduled:
-    """A recipe whose epochs make up its updates, as nearly as whole epochs do, the schedule stretched alike.
-
-    Args:
-        optim: with `updates`, or without, which leaves it as it is.
-        count: training pictures.
-    """
-    updates = optim.updates  # type: ignore[attr-defined]
-    if updates is None:
-        return optim
-    epochs = max(1, round(updates / ceil(count / optim.batch)))
-    change = {"epochs": epochs}
-    if isinstance(optim, Step):
-        change["every"] = max(1, round(optim.every * epochs / optim.epochs))
-    return optim.model_copy(update=change)
-
-
 def _examples(
     config: DataEfficiencyRun,
-    split: Labelled,
+    splits: dict[str, Labelled],
+    name: str,
     scene: Backdrop,
     seed: int,
     device: torch.device,
@@ -108,8 +90,9 @@ def _examples(
     augment: str = "none",
 ) -> Examples:
     """Some pictures of a split, each at its place."""
-    experiment, side = config.experiment, config.data.side
-    moved = places(len(split), experiment.canvas - side, experiment.placement, seed)
+    experiment, side, split = config.experiment, config.data.side, splits[name]
+    turns = split.turn(torch.arange(len(split)))
+    moved = places(name, int(turns[-1]) + 1, experiment.canvas - side, experiment.placement, seed)[turns]
 
     def drawn(numbers: Tensor, epoch: int) -> Tensor:
         own = chosen[numbers]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from equivariance.data.labelled import Labelled
+from equivariance.data.splits import SPLITS
 from equivariance.errors import UserError
 
 
@@ -57,11 +58,15 @@ def _enough(split: Labelled, there: list[int], per_class: int) -> None:
         )
 
 
-def places(count: int, room: int, placement: str, seed: int) -> Tensor:
+def places(split: str, count: int, room: int, placement: str, seed: int) -> Tensor:
     """By how much each picture lies off the middle of the canvas, the same for whatever subset it is in.
 
+    Splits have places of their own, whatever their seeds: were the same number at the same place in two of them, places
+    would tell what classes in a fixed order are.
+
     Args:
-        count: pictures of the split.
+        split: which of SPLITS.
+        count: of its pictures.
         room: pixels that the canvas is larger than they are, along each axis.
         placement: `centred` or `random`: all places that hold the whole picture are equally likely.
         seed: of the places.
@@ -69,7 +74,8 @@ def places(count: int, room: int, placement: str, seed: int) -> Tensor:
     """
     if placement == "centred":
         return torch.zeros(count, 2, dtype=torch.int64)
-    corners = np.random.default_rng([seed, 1]).integers(0, room + 1, (count, 2))
+    # Four numbers, the last not 0: no stream of augmentation, of seed, epoch and picture, is the same.
+    corners = np.random.default_rng([seed, SPLITS.index(split), 0, 1]).integers(0, room + 1, (count, 2))
     return torch.from_numpy(corners) - room // 2
 
 
