@@ -11,9 +11,10 @@ from sweeps import published as reference
 if TYPE_CHECKING:
     import pandas
 
+NULL = "null"  # a setting that is null, which is another than one that a run does not have
 # Settings that decide no number: where and how a run was computed, and the place of what it read.
 # Contents of paths count by their fingerprints.
-IGNORED = ("device", "engine", "data.root", "init.checkpoint", "experiment")
+IGNORED = ("device", "engine", "data.root", "data.workers", "data.cache", "init.checkpoint", "experiment")
 
 
 def cells(
@@ -172,7 +173,7 @@ def _deviates(frame: pandas.DataFrame, name: str) -> bool:
     """Whether a run has another value than the one that its protocol implies: a column then, also of the others."""
     told = frame[_implied(frame, name)]
     pairs = zip(told[f"params.{name}"], told["implied"], strict=True) if len(told) else ()
-    return any(value != implied[name] for value, implied in pairs)
+    return any(value != implied[name] and (value, implied[name]) != (NULL, None) for value, implied in pairs)
 
 
 def _differs(frame: pandas.DataFrame, name: str) -> bool:

@@ -11,6 +11,7 @@ from torch import nn
 
 from equivariance.canvas.cost import work
 from equivariance.config.controls import Control
+from equivariance.errors import UserError
 
 # A network without weights of a width (None: its own) under a convolution type, up to its last map.
 Made = Callable[[int | None, str], nn.Module]
@@ -70,7 +71,10 @@ def _margins(made: Made, image: tuple[int, ...], grown: tuple[bool, ...], wanted
 
 
 def _width(made: Made, image: tuple[int, ...], wanted: int) -> int:
-    """That of the network whose multiply-adds under same convolution are nearest to those wanted."""
+    """That of the network whose multiply-adds under same convolution are nearest to those wanted.
+
+    Raises: UserError: what is called the width makes it no wider.
+    """
 
     def cost(width: int) -> int:
         return _work(made(width, "same"), image)
@@ -78,6 +82,11 @@ def _width(made: Made, image: tuple[int, ...], wanted: int) -> int:
     low, high = 1, 2
     while cost(high) < wanted:
         low, high = high, 2 * high
+        if cost(high) <= cost(low):
+            raise UserError(
+                f"experiment.control=width: the network of width {high} costs no more than that of {low}; allowed: a"
+                " network that it makes wider up to its last map"
+            )
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if cost(middle) < wanted else (low, middle)

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from sweeps.identity import flat
 from sweeps.records import RESULT
+from sweeps.tables import NULL
 from sweeps.terminal import track
 
 if TYPE_CHECKING:
@@ -35,12 +36,22 @@ def frame(runs: list[Run], client: MlflowClient) -> tuple[pandas.DataFrame, list
 
 
 def _typed(rows: list[dict[str, Any]]) -> pandas.DataFrame:
-    """The rows with params as they were recorded: where some runs lack one, pandas would make 8 of others 8.0."""
+    """The rows with params as they were recorded: where some runs lack one, pandas would make 8 of others 8.0.
+
+    What is null is a value of its own, the text "null"; a run that has no such setting has none, NaN. Of what a setting
+    holds within (arch.kwargs.width), "-": that there is none is told, too.
+    """
     import pandas as pd
 
     table = pd.DataFrame(rows)
     params = [column for column in map(str, table) if column.startswith("params.") and table[column].isna().any()]
-    return table.assign(**{c: pd.Series([row.get(c) for row in rows], table.index, object) for c in params})
+    held = [frozenset(ancestor for key in row for ancestor in (key, key.rpartition(".")[0])) for row in rows]
+    for column in params:
+        around = {column} | ({column.rpartition(".")[0]} if column.count(".") > 2 else set())
+        absent = ["-" if around & own else float("nan") for own in held]
+        values = [row.get(column, none) for row, none in zip(rows, absent, strict=True)]
+        table[column] = pd.Series([NULL if v is None else v for v in values], table.index, object)
+    return table
 
 
 def file(run: Run, name: str, client: MlflowClient) -> bytes | None:
@@ -66,7 +77,7 @@ def file(run: Run, name: str, client: MlflowClient) -> bytes | None:
 
 def _row(run: Run, content: bytes | None) -> dict[str, Any]:
     try:
-        result = json.loads(content or b"")
+        result = json.loads(content or b"", object_hook=lambda section: section or None)  # an empty one is null
         values = flat(result["config"])
         numbers = {key: float(value) for key, value in result["metrics"].items()}
     except (ValueError, TypeError, KeyError):  # of an earlier version, or not whole

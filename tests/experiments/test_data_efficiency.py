@@ -8,7 +8,7 @@ import torch
 from equivariance.canvas.cost import work
 from equivariance.data.labelled import Labelled, load
 from equivariance.errors import UserError
-from equivariance.experiments import compute
+from equivariance.experiments import compute, controls
 from equivariance.experiments.controls import sides
 from equivariance.experiments.data_efficiency import run as module
 from equivariance.experiments.data_efficiency.controls import Wider, matched, network
@@ -185,6 +185,14 @@ def recipe_of(optim, count, model=None):
     return lasting(model, count, optim, 0, torch.device("cpu"), 8)
 
 
+def test_a_width_that_makes_nothing_wider_is_refused():
+    def made(width, conv):
+        return torch.nn.Conv2d(3, 8, 3, padding={"same": 1, "full": 2}[conv], device="meta")
+
+    with pytest.raises(UserError, match=r"^experiment\.control=width: the network of width 4 costs no more than"):
+        controls.matched("width", made, (32, 32), (True, True), "full")
+
+
 @pytest.mark.parametrize("count", [1, 5, 16, 17, 50, 3000])
 def test_equal_updates_at_equal_rates_whatever_the_number_of_pictures(config, count):
     recipe = recipe_of(config(*TINY, "optim.updates=130", "optim.batch=16", "optim.epochs=12").optim, count)
@@ -260,6 +268,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(workdir, config):
         (["experiment.canvas=12"], "experiment.canvas=12: allowed: from data.side=16"),
         (["experiment.control=crop"], "experiment.control=crop: allowed with conv=full | unbounded, not"),
         (["conv=full", "experiment.control=width"], "experiment.control=width: allowed with conv=same, not with"),
+        (
+            ["experiment.control=width", "arch=python", "arch.name=a:b", "arch.kwargs={width: true}"],
+            "experiment.control=width: there is no wider arch=a:b",
+        ),
+        (["optim.updates=3", "optim.epochs=4"], "optim.updates=3: allowed: null, or from optim.epochs=4"),
         (["experiment.control=width", "arch=resnet18"], "experiment.control=width: there is no wider arch=resnet18"),
         (["data.per_class=0"], "data.per_class=0: allowed: an integer from 1"),
         (["optim.updates=0"], "optim.updates=0: allowed: an integer from 1"),

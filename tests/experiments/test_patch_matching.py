@@ -166,7 +166,10 @@ def test_test_pairs_are_half_matches_over_all_points_and_half_strangers():
 
 def test_a_patch_that_is_trained_and_tested_on_is_refused():
     one, other = of_points(2, 2), of_points(2, 2, 2)
-    disjoint(Patches(one.pixels, one.points), Patches(other.pixels + 100, other.points))
+    disjoint(one, other)  # each of one grey, which shows nothing
+    for patches in (one, other):
+        patches.pixels[:, 0, 0] = 255
+    disjoint(one, Patches(other.pixels + 100, other.points))
     with pytest.raises(UserError, match=r"^data: 4 patches are both trained and tested on"):
         disjoint(one, other)
 

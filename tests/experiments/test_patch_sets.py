@@ -1,5 +1,9 @@
 """Patches of wheel, file and published folders: regions apart, points that correspond, bad input in a line."""
 
+import shutil
+import zipfile
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -145,6 +149,31 @@ def test_a_damaged_file_is_refused_in_a_line(tmp_path, content):
         hpatches.sequences(tmp_path / "none.npz")
 
 
+def test_a_file_with_a_damaged_array_is_refused_in_a_line(tmp_path):
+    """Whatever is overwritten: all that NumPy and zipfile raise is told."""
+    random, path = np.random.default_rng(0), tmp_path / "views.npz"
+    pixels = random.integers(0, 4, (30, 2, 64, 64), dtype=np.uint8)
+    np.savez_compressed(path, patches=pixels, sequence=np.array(["a", "b"] * 15))
+    whole = path.read_bytes()
+    refused = []
+    for start in random.integers(0, len(whole) - 8, 60):
+        path.write_bytes(whole[:start] + random.bytes(8) + whole[start + 8 :])
+        with suppress(UserError):  # where it is overwritten in a name of no importance
+            refused.append(start)
+            hpatches.sequences(path)
+            refused.pop()
+    assert len(refused) > 30
+    path.write_bytes(whole)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("patches", b"no array")
+        archive.writestr("sequence", b"none either")
+    with pytest.raises(UserError, match=r"^data\.root=.*allowed: uint8"):
+        hpatches.sequences(path)
+    save(path, patches=pixels, sequence=np.array([b"\xff", b"b"] * 15))
+    with pytest.raises(UserError, match="sequence cannot be read as text"):
+        hpatches.sequences(path)
+
+
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory):
     """Three folders as published, of 300 patches: patch k of a set is filled with a grey of its own."""
@@ -201,6 +230,9 @@ BROKEN = [
     ("info.txt", b"0 0\n" * 300, r"pairs that contradict info\.txt"),
     ("m50_100000_100000_0.txt", b"0 0 0\n", r"m50_100000_100000_0\.txt cannot be read"),
     ("m50_100000_100000_0.txt", b"0 0 0 999 0 0\n", r"pairs that contradict info\.txt"),
+    ("info.txt", b"99999999999999999999 0\n", r"info\.txt cannot be read"),
+    ("m50_100000_100000_0.txt", b"0 0 0 1 0 0 0\n", r"pairs that match alone"),
+    ("m50_100000_100000_0.txt", b"0 0 0 3 1 0 0\n", r"pairs that do not alone"),
     ("patches0001.bmp", b"BM torn", r"patches0001\.bmp cannot be read"),
     ("patches0000.bmp", b"", r"patches0000\.bmp cannot be read"),
 ]
@@ -217,6 +249,17 @@ def test_a_broken_folder_is_refused_in_a_line(tour, name, content, message):
         assert "\n" not in str(refused.value)
     finally:
         path.write_bytes(whole)
+
+
+def test_a_set_that_is_trained_and_tested_on_is_refused(tour, tmp_path, config):
+    root = tmp_path / "tour"
+    shutil.copytree(tour, root)
+    shown = np.random.default_rng(0).integers(0, 256, (1024, 1024), dtype=np.uint8)
+    for name in ("yosemite", "notredame"):
+        Image.fromarray(shown).save(root / name / "patches0000.bmp")
+    run = config(*PHOTOTOUR, f"data.root={root}", f"runs={tmp_path}")
+    with pytest.raises(UserError, match=r"^data: \d+ patches are both trained and tested on"):
+        load(run.data)
 
 
 def test_other_broken_folders(tour, tmp_path, config):

@@ -67,6 +67,38 @@ def test_two_placements_are_two_families():
     assert len(rows) == 2 * len(comparisons.table(grid(6)))
 
 
+def test_settings_of_the_boundary_are_compared_with_the_same_settings():
+    frames = [grid(6, {("same", "none"): 1.0})]
+    for pools, times in (("inside", 2.0), ("padded", 0.5)):
+        worth = {("full", "none"): times, ("full", "crop"): times}
+        frames.append(grid(6, worth, **{"conv.pools": pools}))
+    rows = comparisons.table(pd.concat(frames))
+    assert list(dict.fromkeys(zip(rows["variant"], rows["less"], strict=True))) == [
+        ("full pools=inside", "same"),
+        ("full pools=inside", "full, crop pools=inside"),
+        ("full pools=padded", "same"),
+        ("full pools=padded", "full, crop pools=padded"),
+    ]
+    assert set(factor.table(pd.concat(frames))["variant"]) == {
+        f"{variant} pools={pools}" for variant in ("full", "full, crop") for pools in ("inside", "padded")
+    }
+
+
+def test_the_factor_takes_curves_as_never_falling():
+    def factor_of(*curves):
+        rows = [
+            run(conv, "none", count, 0, accuracy)
+            for conv, curve in zip(("same", "full"), curves, strict=True)
+            for count, accuracy in zip(COUNTS, curve, strict=True)
+        ]
+        return factor.table(pd.DataFrame(rows)).iloc[0]
+
+    falls, never = ((0.4, low, 0.6, 0.8) for low in (0.2, 0.4))
+    told = [factor_of(curve, (0.2, 0.4, 0.6, 0.8)) for curve in (falls, never)]
+    assert told[0]["factor"] == pytest.approx(told[1]["factor"])
+    assert told[0]["lowest"] == pytest.approx(40)
+
+
 def test_the_factor_is_how_many_times_the_pictures_same_needs():
     found = factor.table(grid(6)).set_index("variant")
     assert found.loc["full", "factor"] == pytest.approx(2, rel=0.05)
@@ -127,6 +159,12 @@ def test_published_values_stand_beside_what_they_are_of():
         | {("full", "none", 50): 31.15, ("full", "none", 100): 47.35}
     )
     assert artefact.table(grid(2, counts=(50,)))["published"].notna().sum() == 0  # other data
+    for other in ({"data.classes": ["a", "b"]}, {"data.side": 64}, {"experiment.canvas": 256}):
+        assert artefact.table(grid(2, counts=(50,), **imagenet, **other))["published"].notna().sum() == 0
+    alike = grid(2, counts=(50,), **imagenet, **{"data.classes": "null", "data.side": 224, "experiment.canvas": 224})
+    assert artefact.table(alike)["published"].notna().sum() == 2
+    some = pd.DataFrame([run("same", "none", 1000, 0, 0.7, **imagenet)])  # asked for, not all that there are
+    assert artefact.table(some)["published"].notna().sum() == 0
     said = formatted(artefact, table, "text")
     assert "published" in said
     figure = artefact.figure(table, Runs(frame, lambda run, name: None))

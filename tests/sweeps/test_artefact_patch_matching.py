@@ -4,6 +4,7 @@ import csv
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from equivariance.experiments.patch_matching.artefact import comparisons, variants
@@ -21,8 +22,10 @@ def runs(store, workdir):
     for data, triplets in (("views", 256), ("phototour", 25_000), ("phototour", 7)):
         for conv, seeds in LEVELS.items():
             for seed, level in enumerate(seeds[: 1 if triplets == 7 else 3]):
-                config = {"experiment": {"name": "patch_matching", "head": "max", "triplets": triplets}, "seed": seed}
-                config |= {"conv": {"name": conv}, "data": {"name": data}, "arch": {"name": "hardnet"}}
+                head = "flat" if data == "phototour" else "max"
+                config = {"experiment": {"name": "patch_matching", "head": head, "triplets": triplets}, "seed": seed}
+                own = {"train": "yosemite"} if data == "phototour" else {}
+                config |= {"conv": {"name": conv}, "data": {"name": data, **own}, "arch": {"name": "hardnet"}}
                 size = {"descriptor": 128.0, "parameters": 1_334_560.0, "gmacs": 0.039, "n": 100.0}
                 drawn = (level + TOGETHER).tolist()
                 leave(workdir, config, {"fpr95": level, **size}, redrawn={"fpr95": drawn})
@@ -57,6 +60,21 @@ def test_published_values_stand_beside_what_they_are_of(runs, capsys):
     assert float(full["published"]) == pytest.approx(8.24)  # science 7.2
     assert float(full["published_difference"]) == -6.26
     assert found["views", "same", "256"]["published"] == found["phototour", "full", "7"]["published"] == ""
+
+
+@pytest.mark.parametrize(
+    ("conv", "head", "trained", "stands"),
+    [
+        ("same", "max", "yosemite", True),  # one and the same as flat
+        ("same", "global", "yosemite", False),
+        ("full", "max", "yosemite", False),  # 128 numbers, not 6272
+        ("full", "flat", "liberty", False),
+        ("full", "flat", "yosemite", True),
+    ],
+)
+def test_published_values_are_of_the_published_descriptor_and_training_set(conv, head, trained, stands):
+    row = {"data": "phototour", "conv": conv, variants.HEAD: head, variants.TRIPLETS: 25_000}
+    assert variants.as_published(row, pd.DataFrame({"params.data.train": [trained]})) == stands
 
 
 def test_one_seed_speaks_of_points_alone(runs, capsys):

@@ -80,6 +80,10 @@ class TestSettings:
         anew = run(0.8, data="one", **{files: "ghi"})
         assert len(cells(frame(*runs, anew), [*AXES, "data"], "accuracy")) == 4
 
+    def test_threads_and_caches_are_no_setting(self):
+        runs = [run(0.5, 0, **{"data.workers": 0}), run(0.6, 1, **{"data.workers": 8, "data.cache": "x"})]
+        assert cells(frame(*runs), AXES, "accuracy")["n"].tolist() == [2]
+
     def test_editions_are_not_averaged(self):
         assert len(cells(frame(run(0.5, 0), run(0.6, 1, edition=2)), AXES, "accuracy")) == 2
 

@@ -2,15 +2,19 @@
 
 import json
 import shutil
+from itertools import product
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from sweeps import tables
 from sweeps.records import Record
 from sweeps.tracking.mirror import Mirror
+from sweeps.tracking.sync import sync
 from tests.sweeps.images import expected, ids, shown
 from tests.sweeps.runs import finished_run
+from tests.sweeps.test_artefacts_controls import leave
 
 
 @pytest.fixture
@@ -276,3 +280,23 @@ def test_a_store_that_dies_while_it_is_read_is_no_run_without_a_result(mirror, w
     monkeypatch.setattr(mirror._store.client, "download_artifacts", died)
     with pytest.raises(MlflowException, match="connection refused"):
         mirror.read("quadrant")
+
+
+def test_null_and_a_value_are_two_settings_and_one_that_a_run_does_not_have_is_none(store, workdir):
+    kwargs = (None, {}, {"width": 4}, {"width": 4, "name": "other"})
+    archs = [{"name": "python", "kwargs": own} for own in kwargs]
+    optims = [{"name": "cosine", "updates": updates} for updates in (None, 7)] + [{"name": "adam"}]
+    for seed, (arch, optim) in enumerate(product(archs, optims)):
+        config = {
+            "experiment": {"name": "action"},
+            "seed": seed,
+            "arch": arch,
+            "optim": optim,
+            "conv": {"name": "same"},
+        }
+        leave(workdir, config | {"data": {"name": "moving"}}, {"accuracy": 0.5, "n": 10.0})
+    sync(workdir / "runs", Mirror(None), "action")
+    settings, found = tables.groups(Mirror(None).read("action"), ["conv"])
+    assert settings == ["arch.kwargs", "arch.kwargs.width", "optim", "optim.updates"]
+    assert len(found) == 9  # no arguments are none, however they are written
+    assert {key[-2:] for key, _ in found} == {("cosine", "null"), ("cosine", "7"), ("adam", "-")}

@@ -104,5 +104,5 @@ class DataEfficiencyRun(Run):
         """What says how wide the network is; None: nothing does."""
         own = getattr(self.arch, "kwargs", None) or {}
         if self.arch.library == "python":
-            return "width" if isinstance(own.get("width"), int) else None
+            return "width" if type(own.get("width")) is int else None  # True is an int, too
         return WIDTHS.get(self.arch.name) if self.arch.library in ("equivariance", "torchvision") else None

@@ -40,9 +40,12 @@ def redrawn(distances: np.ndarray, points: np.ndarray, draws: int = DRAWS) -> np
         points: int64 [pairs, 2], the point of each patch; a pair matches where they are equal.
         draws: so many times.
     Returns: float [draws].
+    Raises: ValueError: all pairs are of one kind, so that there is no FPR95.
     """
     names, numbers = np.unique(points, return_inverse=True)
     numbers, matching = numbers.reshape(points.shape), points[:, 0] == points[:, 1]
+    if matching.all() or not matching.any():
+        raise ValueError("pairs that match and pairs that do not are needed")
     random = np.random.default_rng(0)
     found: list[float] = []
     while len(found) < draws:

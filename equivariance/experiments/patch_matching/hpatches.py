@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from equivariance.errors import UserError, printable, reason
 from equivariance.experiments.patch_matching.patches import SIDE, Patches, halved
+
+# What NumPy and zipfile raise of what is damaged, encrypted, packed in another way, or tells an impossible size.
+UNREADABLE = (
+    *(OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error),
+    *(RuntimeError, NotImplementedError, MemoryError, OverflowError),
+)
 
 
 def sequences(path: Path) -> dict[str, Patches]:
@@ -24,8 +31,8 @@ def sequences(path: Path) -> dict[str, Patches]:
             lacking = [name for name in ("patches", "sequence") if name not in archive]
             if lacking:
                 raise UserError(f"data.root={printable(path)}: has no array {' or '.join(lacking)}")
-            pixels, names = archive["patches"], archive["sequence"]
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            pixels, names = np.asarray(archive["patches"]), np.asarray(archive["sequence"])
+    except UNREADABLE as error:
         raise UserError(f"data.root={printable(path)}: no .npz of NumPy ({reason(error)})") from error
     kinds = f"patches {pixels.dtype} {list(pixels.shape)}, sequence {names.dtype} {list(names.shape)}"
     fits = pixels.dtype == np.uint8 and pixels.ndim == 4 and pixels.shape[2:] == (SIDE, SIDE) and pixels.shape[1] > 1
@@ -33,7 +40,10 @@ def sequences(path: Path) -> dict[str, Patches]:
         raise UserError(
             f"data.root={printable(path)}: {kinds}; allowed: uint8 [points, views, {SIDE}, {SIDE}], text [points]"
         )
-    names = names.astype(str)
+    try:
+        names = names.astype(str)
+    except UnicodeDecodeError as error:
+        raise UserError(f"data.root={printable(path)}: sequence cannot be read as text ({error.reason})") from error
     return {str(name): _patches(pixels[names == name]) for name in np.unique(names)}
 
 

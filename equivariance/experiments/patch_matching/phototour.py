@@ -56,7 +56,7 @@ def test(folder: Path, limit: int | None) -> PairSet:
     Args:
         folder: of the set.
         limit: so many pairs, the first half of matching ones and of others; None: all.
-    Raises: UserError: as `patches`; more pairs than there are, or pairs that contradict info.txt.
+    Raises: UserError: as `patches`; more pairs than there are, of one kind alone, or that contradict info.txt.
     """
     found, path = patches(folder), folder / PAIRS
     numbers = _numbers(path, 5)
@@ -64,6 +64,9 @@ def test(folder: Path, limit: int | None) -> PairSet:
     if pairs.min() < 0 or pairs.max() >= len(found.points) or (found.points[pairs] != numbers[:, [1, 4]]).any():
         raise UserError(f"data.root: {printable(path)} has pairs that contradict {INFO}")
     matching = numbers[:, 1] == numbers[:, 4]
+    if matching.all() or not matching.any():
+        only = "that match" if matching.all() else "that do not"
+        raise UserError(f"data.root: {printable(path)} has pairs {only} alone; FPR95 is of both kinds")
     half = len(pairs) if limit is None else limit // 2
     if limit is not None and min(matching.sum(), (~matching).sum()) < half:
         most = 2 * min(matching.sum(), (~matching).sum())
@@ -84,7 +87,7 @@ def _numbers(path: Path, columns: int) -> np.ndarray:
         with path.open() as lines:
             found = [[int(word) for word in line.split()[:columns]] for line in lines if line.strip()]
         return np.array(found, np.int64).reshape(len(found), columns)[:, :columns] if found else _none(path)
-    except (OSError, ValueError) as error:  # of no text, too
+    except (OSError, ValueError, OverflowError) as error:  # of no text, too
         raise UserError(f"data.root: {printable(path)} cannot be read ({reason(error)})") from error
 
 

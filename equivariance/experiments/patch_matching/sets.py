@@ -29,19 +29,27 @@ def load(data: PatchData) -> Sets:
 
 
 def disjoint(train: Patches, test: Patches) -> None:
-    """Refuses patches of which one, by its content, is in both.
+    """Refuses patches of which one, by its content, is in both; but for patches of one grey, which show nothing.
 
     Raises: UserError: how many are.
     """
-    one, other = ({hashlib.sha256(patch.tobytes()).digest() for patch in p.pixels} for p in (train, test))
+    one, other = map(_contents, (train, test))
     if one & other:
         raise UserError(f"data: {len(one & other)} patches are both trained and tested on; remove them from one side")
+
+
+def _contents(patches: Patches) -> set[bytes]:
+    shown = patches.pixels[patches.pixels.max((1, 2)) > patches.pixels.min((1, 2))]
+    return {hashlib.sha256(patch.tobytes()).digest() for patch in shown}
 
 
 def _phototour(data: PhotoTour) -> Sets:
     root = Path(str(data.root))
     tests = {name: phototour.test(root / name, data.pairs) for name in data.tested}
-    return Sets(phototour.patches(root / data.train), tests)
+    train = phototour.patches(root / data.train)
+    for test in tests.values():
+        disjoint(train, test.patches)
+    return Sets(train, tests)
 
 
 def _hpatches(data: HPatches) -> tuple[Patches, Patches]:

@@ -30,7 +30,7 @@ COMMAND = "python -m equivariance.run -m +sweep=data_efficiency"
 # Metrics without which a run is no cell of the table.
 NEEDS = ("accuracy", "pictures", "classes", "gmacs", "parameters", "map", "updates", "n")
 # Of ImageNet's training set a class has 1281 pictures on average; a run has fewer by its validation pictures.
-ALL, SMALLEST = 1281, 1000
+ALL = 1281
 MORE = {"comparisons": comparisons, "factor": factor}
 
 
@@ -38,11 +38,11 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     """A row a variant and number of pictures: AXES, what else differs, n; accuracy_mean, _std, low, high in percent,
     over; certified; the means of gmacs, parameters, map, updates; published.
     """
-    found = tables.cells(counted(frame), AXES, "accuracy", ("gmacs", "parameters", "map", "updates"))
-    whole = found[PER_CLASS] >= SMALLEST
-    return PUBLISHED.beside(
-        found, "accuracy", settings=found[AXES].assign(**{PER_CLASS: found[PER_CLASS].mask(whole, ALL)})
-    )
+    more = ("gmacs", "parameters", "map", "updates", "all", "published")
+    found = tables.cells(counted(frame), AXES, "accuracy", more)
+    theirs = found[AXES].assign(data=found["data"].where(found["published"] == 1, ""))
+    theirs[PER_CLASS] = found[PER_CLASS].mask(found["all"] == 1, ALL)
+    return PUBLISHED.beside(found.drop(columns=["all", "published"]), "accuracy", settings=theirs)
 
 
 def shown(table: pandas.DataFrame) -> pandas.DataFrame:

@@ -31,10 +31,9 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def _planned(variants: list[Variant]) -> Iterator[Planned]:
-    for names, rivals in PLANNED.items():
-        one = find(variants, *names)
-        for other in (find(variants, *rival) for rival in rivals):
-            if one and other:
-                for count in sorted(one.runs.keys() & other.runs.keys()):
-                    told = {"variant": one.name, "less": other.name, "pictures a class": count}
-                    yield Planned(told, verdicts.by_seed(one.accuracies(count), other.accuracies(count)))
+    for one in variants:
+        rivals = (find(variants, *rival, beside=one) for rival in PLANNED.get((one.conv, one.control), ()))
+        for other in filter(None, rivals):
+            for count in sorted(one.runs.keys() & other.runs.keys()):
+                told = {"variant": one.name, "less": other.name, "pictures a class": count}
+                yield Planned(told, verdicts.by_seed(one.accuracies(count), other.accuracies(count)))

@@ -33,8 +33,8 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
 
     found = []
     for family, variants in families(frame):
-        base = find(variants, *BASE)
         for variant in variants:
+            base = find(variants, *BASE, beside=variant)
             row = _row(variant, base) if base and variant is not base else None
             found += [family | {"variant": variant.name} | row] if row else []
     return pd.DataFrame(found)
@@ -132,7 +132,8 @@ def _between(pair: tuple[np.ndarray, ...], numbers: list[list[int]]) -> float:
 
 def _common(curves: list[np.ndarray]) -> tuple[float, float]:
     """The lowest and the highest accuracy that both reach; the lowest is above the highest where there is none."""
-    return max(curve.min() for curve in curves), min(curve.max() for curve in curves)
+    rising = [np.maximum.accumulate(curve) for curve in curves]
+    return max(curve[0] for curve in rising), min(curve[-1] for curve in rising)
 
 
 def _rising(curve: np.ndarray) -> np.ndarray:

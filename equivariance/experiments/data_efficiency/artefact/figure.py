@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from equivariance.experiments.data_efficiency.artefact.variants import (
     BASE,
     PER_CLASS,
+    PLACEMENT,
     PUBLISHED,
     Variant,
     families,
@@ -42,7 +43,8 @@ def figure(table: pandas.DataFrame, runs: Runs) -> Figure:
     for (above, below), (family, variants) in zip(axes.T, columns, strict=False):
         for axis, first in ((above, axes[0][0]), (below, axes[1][0])):
             axis.sharey(first)
-        panels(above, below, variants, imagenet=family["data"] == "labelled_imagenet")
+        theirs = [str(family[name]) for name in ("data", "arch", PLACEMENT)]
+        panels(above, below, variants, imagenet=theirs == ["labelled_imagenet", "resnet50", "centred"])
         above.set_title("\n".join(_lines(family)), fontsize="medium")
     axes[0][0].set_ylabel("accuracy (%)")
     axes[1][0].set_ylabel("less same (points)")
@@ -84,8 +86,8 @@ def panels(above: Axes, below: Axes, variants: list[Variant], imagenet: bool) ->
     """
     from matplotlib.ticker import NullFormatter
 
-    base = find(variants, *BASE)
     for number, variant in enumerate(variants):
+        base = find(variants, *BASE, beside=variant)
         beside = 1.025 ** (number - (len(variants) - 1) / 2)  # so that intervals can be told apart
         look = {"color": CONV_COLOURS.get(variant.conv, "#666666"), "ls": STYLES[variant.control]}
         _line(above, [(n * beside, *_level(runs)) for n, runs in sorted(variant.runs.items())], variant.name, look)

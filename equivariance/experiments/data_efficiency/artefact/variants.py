@@ -19,15 +19,27 @@ PER_CLASS, CONTROL, PLACEMENT = "data.per_class", "experiment.control", "experim
 AXES = ["data", "arch", PLACEMENT, "conv", CONTROL, PER_CLASS]
 CONTROLS = ("none", "margin", "width", "crop")
 BASE = ("same", "none")
+# What of ImageNet the published values are of, beside what published.csv names.
+TASK = {"params.data.classes": tables.NULL, "params.data.side": 224, "params.experiment.canvas": 224}
 
 
 def counted(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """Runs whose pictures a class are a number, also where a run has all: then the mean over classes."""
+    """Runs whose pictures a class are a number, also where a run has all: then the mean over classes.
+
+    Two metrics more: `all`, whether it has; `published`, whether classes and size of its images are the published ones.
+    """
     import pandas as pd
 
     asked = pd.to_numeric(frame[f"params.{PER_CLASS}"], errors="coerce")
     there = frame["metrics.pictures"] / frame["metrics.classes"]
-    return frame.assign(**{f"params.{PER_CLASS}": asked.fillna(there).round().astype(int)})
+    alike = pd.Series(True, frame.index)
+    for name, value in TASK.items():
+        if name in frame:
+            alike &= frame[name].isna() | (frame[name].map(str) == str(value))
+    return frame.assign(
+        **{f"params.{PER_CLASS}": asked.fillna(there).round().astype(int)},
+        **{"metrics.all": asked.isna().astype(float), "metrics.published": alike.astype(float)},
+    )
 
 
 def named(conv: str, control: str) -> str:
@@ -43,12 +55,14 @@ class Variant:
         conv: the boundary.
         control: see the experiment's config.
         name: for people, with what of the boundary differs beside its name.
+        own: what that is, by setting; "-" where there is no such one.
         runs: by pictures a class: a row a run, indexed by seed.
     """
 
     conv: str
     control: str
     name: str
+    own: dict[str, str]
     runs: dict[int, pandas.DataFrame] = field(default_factory=dict)
 
     def accuracies(self, per_class: int) -> dict[int, float]:
@@ -70,14 +84,24 @@ def families(frame: pandas.DataFrame) -> Iterator[tuple[dict[str, Any], list[Var
     for key, runs in cells:
         values = dict(zip(names, key, strict=True))
         conv, control = str(values["conv"]), str(values[CONTROL])
-        name = named(conv, control) + "".join(f" {s.partition('.')[2]}={values[s]}" for s in own)
+        name = named(conv, control) + "".join(f" {s.partition('.')[2]}={values[s]}" for s in own if values[s] != "-")
         alike = tuple((n, values[n]) for n in names if n not in ("conv", CONTROL, PER_CLASS, *own))
-        variant = found.setdefault(alike, {}).setdefault(name, Variant(conv, control, name))
+        new = Variant(conv, control, name, {s: values[s] for s in own})
+        variant = found.setdefault(alike, {}).setdefault(name, new)
         variant.runs[int(values[PER_CLASS])] = runs.set_index("params.seed").sort_index()
     for alike, variants in found.items():
         yield dict(alike), sorted(variants.values(), key=lambda v: (ordered(v.conv), CONTROLS.index(v.control), v.name))
 
 
-def find(variants: list[Variant], conv: str, control: str) -> Variant | None:
-    """The first one of that boundary and control."""
-    return next((v for v in variants if (v.conv, v.control) == (conv, control)), None)
+def find(variants: list[Variant], conv: str, control: str, beside: Variant | None = None) -> Variant | None:
+    """The first one of that boundary and control.
+
+    Args:
+        variants: of one family.
+        conv: the boundary.
+        control: see the experiment's config.
+        beside: what it is compared with: of what both boundaries have, they have the same.
+    """
+    like = beside.own if beside else {}
+    fits = (v for v in variants if (v.conv, v.control) == (conv, control))
+    return next((v for v in fits if all("-" in (v.own[s], own) or v.own[s] == own for s, own in like.items())), None)

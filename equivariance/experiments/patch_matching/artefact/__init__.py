@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 from equivariance.experiments.looks import ordered
 from equivariance.experiments.patch_matching.artefact import comparisons
 from equivariance.experiments.patch_matching.artefact.figure import figure
-from equivariance.experiments.patch_matching.artefact.variants import AXES, HEAD, HEADS, PUBLISHED, TRIPLETS, same
+from equivariance.experiments.patch_matching.artefact.variants import (
+    AXES,
+    HEAD,
+    HEADS,
+    PUBLISHED,
+    TRIPLETS,
+    as_published,
+    same,
+)
 from sweeps import intervals, published, tables
 
 if TYPE_CHECKING:
@@ -41,10 +49,13 @@ def table(frame: pandas.DataFrame) -> pandas.DataFrame:
     for key, seeds in cells.items():
         row = dict(zip(keys, key, strict=True)) | {"n": len(seeds)} | _level(seeds)
         row |= {name: seeds[f"metrics.{name}"].mean() for name in ("descriptor", "parameters", "gmacs")}
-        row |= _difference(seeds, same(row, keys, cells))
+        row |= _difference(seeds, same(row, keys, cells)) | {"published": as_published(row, seeds)}
         rows.append(row)
-    whole = PUBLISHED.beside(pd.DataFrame(rows), "fpr95", ends=("fpr95_low", "fpr95_high"))
-    whole = PUBLISHED.beside(whole, "difference", "published_difference", ("difference_low", "difference_high"))
+    whole = pd.DataFrame(rows)
+    theirs = whole[AXES].assign(data=whole["data"].where(whole.pop("published"), ""))
+    ends = ("difference_low", "difference_high")
+    whole = PUBLISHED.beside(whole, "fpr95", ends=("fpr95_low", "fpr95_high"), settings=theirs)
+    whole = PUBLISHED.beside(whole, "difference", "published_difference", ends, theirs)
     places = {"conv": ordered, HEAD: lambda head: list(HEADS).index(head)}
     by = ["data", *settings, "conv", HEAD, TRIPLETS]
     return whole.sort_values(by, key=lambda c: c.map(places[c.name]) if c.name in places else c, ignore_index=True)

@@ -17,6 +17,13 @@ ALIKE = ("max", "flat", "whole")  # heads that are one and the same on the publi
 HEADS = {"flat": "-", "max": "--", "whole": "-.", "global": ":"}
 
 
+def as_published(row: dict[str, Any], seeds: pandas.DataFrame) -> bool:
+    """Whether a cell has the published descriptor, of all outputs of the last layer, and the published training set."""
+    trained = seeds.get("params.data.train", None)
+    flat = row[HEAD] == "flat" or (row["conv"] == BASE and row[HEAD] in ALIKE)
+    return flat and (trained is None or bool((trained == "yosemite").all()))
+
+
 def same(row: dict[str, Any], keys: list[str], cells: dict[tuple, pandas.DataFrame]) -> pandas.DataFrame | None:
     """The runs under `same` that a cell is compared with: of its head, or of another that is the same under `same`."""
     heads = () if row["conv"] == BASE else (row[HEAD],) if row[HEAD] not in ALIKE else (row[HEAD], *ALIKE)
