@@ -77,8 +77,9 @@ def file(run: Run, name: str, client: MlflowClient) -> bytes | None:
 
 def _row(run: Run, content: bytes | None) -> dict[str, Any]:
     try:
-        result = json.loads(content or b"", object_hook=lambda section: section or None)  # an empty one is null
-        values = flat(result["config"])
+        result = json.loads(content or b"")
+        config = json.loads(json.dumps(result["config"]), object_hook=lambda section: section or None)
+        values = flat(config or {})  # an empty section within is null
         numbers = {key: float(value) for key, value in result["metrics"].items()}
     except (ValueError, TypeError, KeyError):  # of an earlier version, or not whole
         return {}
