@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from equivariance.experiments.data_efficiency.artefact.variants import (
+    AXES,
     BASE,
     PER_CLASS,
     PLACEMENT,
@@ -69,8 +70,9 @@ def _patches(runs: Runs) -> pandas.DataFrame | None:
 def _lines(family: dict[str, Any], length: int = 40) -> list[str]:
     """What a column is of, in lines that fit above it."""
     lines = [""]
-    for value in map(str, family.values()):
-        short = value.rpartition(":")[2]
+    for name, value in family.items():
+        told = str(value).rpartition(":")[2]
+        short = told if name in AXES else f"{name.rpartition('.')[2]}={told}"
         lines = [*lines, short] if len(lines[-1]) + len(short) > length else [*lines[:-1], f"{lines[-1]}, {short}"]
     return [line.removeprefix(", ") for line in lines]
 
