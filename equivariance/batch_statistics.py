@@ -18,11 +18,12 @@ def measure(model: nn.Module, examples: Examples, batch: int) -> None:
     """Gives every batch normalisation the mean over batches of their mean and variance, and leaves eval mode.
 
     Batches are as alike in size as can be, and count by their size: a picture that is left over would weigh as many.
+    None is of one example, which may have no variance, where there are more.
 
     Args:
         model: its batch normalisations that keep running statistics are changed in place, its weights are not.
         examples: the training split.
-        batch: examples at once, at most.
+        batch: examples at once, at most (three where pairs leave one).
     Source: Wu & Johnson 2021 (2105.07576), section 3, "precise BatchNorm".
     """
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
@@ -31,9 +32,9 @@ def measure(model: nn.Module, examples: Examples, batch: int) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.train()
-    seen = 0
+    seen, count = 0, len(examples)
     with torch.no_grad():
-        for chosen in torch.arange(len(examples)).tensor_split(-(-len(examples) // batch)):
+        for chosen in torch.arange(count).tensor_split(min(-(-count // batch), max(1, count // 2))):
             seen += len(chosen)
             for norm in norms:
                 norm.momentum = len(chosen) / seen  # the running mean is then that of all so far

@@ -56,12 +56,14 @@ def _plain(section: str, name: str) -> dict[str, Any]:
     """What the file of a choice, and the files that it begins with, set whatever the protocol."""
     path = conf_dir() / section / f"{name}.yaml"
     content = yaml.safe_load(path.read_text()) if path.is_file() else {}
-    first = [each for each in content.pop("defaults", []) if isinstance(each, str) and each != "_self_"]
+    # Dicts are choices of other sections, and what goes elsewhere than here is of another, too.
+    parts = [each.partition("@")[::2] for each in content.pop("defaults", []) if isinstance(each, str)]
+    first = [base for base, place in parts if base != "_self_" and place in ("", "_here_")]
     fixed: dict[str, Any] = {}
-    for each in first:
-        base = each.partition("@")[0].removeprefix("/shared/")
-        fixed |= _plain("shared" if each.startswith("/") else section, base)
-    fixed |= {"_of": next((each for each in first if not each.startswith("/")), None)}
+    for base in first:
+        shared = base.startswith("/shared/")
+        fixed |= _plain("shared" if shared else section, base.removeprefix("/shared/"))
+    fixed |= {"_of": next((base for base in first if not base.startswith("/")), None)}
     chosen = {key for key, value in content.items() if isinstance(value, str) and CHOICE.fullmatch(value)}
     own = {key: value for key, value in content.items() if key not in chosen | {"name"}}
     return {key: value for key, value in fixed.items() if key not in chosen} | own

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from equivariance import stopping
 from equivariance.config.training import Step
@@ -51,6 +52,29 @@ def scheduled(
         mixed=mixed,
         resumes=True,
     )
+
+
+def refuse_alone(model: nn.Module, sizes: set[int], optim: Scheduled, image: Tensor) -> None:
+    """Refuses a batch, or part of one, of a single picture whose map is one entry: it has no variance to normalise by.
+
+    Args:
+        model: on its device, left in eval mode; its `feature_map` gives the map.
+        sizes: of the batches.
+        optim: into what parts it divides them.
+        image: float [1, c, h, w], like those that it is trained on.
+    Raises: UserError: there is one; says what is allowed.
+    """
+    part = optim.micro_batch or max(sizes)
+    alone = part == 1 or any(size % part == 1 for size in sizes)
+    if not alone or not any(isinstance(module, _BatchNorm) for module in model.modules()):
+        return
+    with torch.no_grad():
+        entries = model.eval().feature_map(image)[0, 0].numel()  # type: ignore[operator]
+    if entries == 1:
+        raise UserError(
+            f"optim.batch={optim.batch}: one training picture would be normalised alone, by a map of 1×1; allowed: a"
+            " batch, and optim.micro_batch, that leave none or more"
+        )
 
 
 def computes_mixed(precision: str, device: torch.device) -> bool:

@@ -1,5 +1,6 @@
 """Batch normalisation in use has the statistics of the training split, and nothing else has changed."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -33,6 +34,15 @@ def test_a_picture_that_is_left_over_weighs_as_any_other():
     uneven = torch.randn(50, 1, 2, 2)
     batch_statistics.measure(model, Examples(torch.zeros(50), lambda chosen: uneven[chosen]), 32)
     torch.testing.assert_close(model[0].running_mean, uneven.mean((0, 2, 3)))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 21])
+@pytest.mark.parametrize("batch", [1, 2, 20])
+def test_no_example_is_measured_alone(count, batch):
+    model, images = nn.Sequential(nn.BatchNorm2d(1)), torch.randn(count, 1, 1, 1)
+    batch_statistics.measure(model, Examples(torch.zeros(count), lambda chosen: images[chosen]), batch)
+    torch.testing.assert_close(model[0].running_mean, images.mean((0, 2, 3)))
+    assert model[0].running_var.isfinite().all()
 
 
 def test_a_model_without_batch_normalisation_stays_as_it_is():

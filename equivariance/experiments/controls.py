@@ -15,6 +15,7 @@ from equivariance.errors import UserError
 
 # A network without weights of a width (None: its own) under a convolution type, up to its last map.
 Made = Callable[[int | None, str], nn.Module]
+WIDEST = 2**16  # of the networks that are tried; each is twice as wide as the one before
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _margins(made: Made, image: tuple[int, ...], grown: tuple[bool, ...], wanted
 def _width(made: Made, image: tuple[int, ...], wanted: int) -> int:
     """That of the network whose multiply-adds under same convolution are nearest to those wanted.
 
-    Raises: UserError: what is called the width makes it no wider.
+    Raises: UserError: what is called the width makes it no wider, or too little.
     """
 
     def cost(width: int) -> int:
@@ -82,10 +83,10 @@ def _width(made: Made, image: tuple[int, ...], wanted: int) -> int:
     low, high = 1, 2
     while cost(high) < wanted:
         low, high = high, 2 * high
-        if cost(high) <= cost(low):
+        if high > WIDEST:
             raise UserError(
-                f"experiment.control=width: the network of width {high} costs no more than that of {low}; allowed: a"
-                " network that it makes wider up to its last map"
+                f"experiment.control=width: at width {low} the network still costs less than full; allowed: a network"
+                " that its width makes wider up to its last map"
             )
     while high - low > 1:
         middle = (low + high) // 2

@@ -189,8 +189,17 @@ def test_a_width_that_makes_nothing_wider_is_refused():
     def made(width, conv):
         return torch.nn.Conv2d(3, 8, 3, padding={"same": 1, "full": 2}[conv], device="meta")
 
-    with pytest.raises(UserError, match=r"^experiment\.control=width: the network of width 4 costs no more than"):
+    with pytest.raises(UserError, match=r"^experiment\.control=width: at width 65536 the network still costs"):
         controls.matched("width", made, (32, 32), (True, True), "full")
+
+
+def test_a_width_that_counts_in_steps_is_found():
+    def made(width, conv):
+        channels = -(-(width or 8) // 8) * 8  # as of networks for phones: 1 to 8 are one and the same
+        return torch.nn.Conv2d(3, channels, 3, padding={"same": 1, "full": 2}[conv], device="meta")
+
+    # Of 4×4 full makes 6×6: 2.25 times the work, and 16 channels are nearer to 18 than 24 are.
+    assert controls.matched("width", made, (4, 4), (True, True), "full").width in range(9, 17)
 
 
 @pytest.mark.parametrize("count", [1, 5, 16, 17, 50, 3000])
@@ -222,11 +231,14 @@ def test_a_run_of_updates_that_was_killed_goes_on_with_the_same_batches(config):
 
 def test_a_picture_alone_on_a_map_of_one_entry_is_refused_before_training(config):
     tiny = ("experiment.canvas=32", "data.side=8", "arch=resnet18", "data.per_class=2", "optim.epochs=1")
-    with pytest.raises(UserError, match=r"optim\.batch=19: of 20 training pictures one would be normalised alone"):
+    with pytest.raises(UserError, match=r"optim\.batch=19: one training picture would be normalised alone"):
         compute.run(config(*TINY, *tiny, "optim.batch=19"))
     with pytest.raises(UserError, match=r"optim\.batch=10"):
         compute.run(config(*TINY, *tiny, "optim.batch=10", "optim.micro_batch=3"))
+    with pytest.raises(UserError, match=r"optim\.batch=1:"):
+        compute.run(config(*TINY, *tiny, "optim.batch=1", "optim.updates=1"))
     assert compute.run(config(*TINY, *tiny, "optim.batch=19", "optim.updates=1")).metrics["updates"] == 1
+    assert compute.run(config(*TINY, *tiny, "optim.batch=20")).metrics["updates"] == 1
 
 
 @pytest.mark.parametrize("make", [lambda best: Cosine(1.0, 4, best), lambda best: Step(1.0, 2, 0.1, best)])

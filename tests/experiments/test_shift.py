@@ -27,6 +27,11 @@ def test_no_image_is_in_two_splits_and_the_seed_chooses(config):
     assert found["test"] != other["test"]
 
 
+def test_a_picture_alone_on_a_map_of_one_entry_is_refused_before_training(config):
+    with pytest.raises(UserError, match=r"^optim\.batch=59: one training picture would be normalised alone"):
+        compute.run(config(*FAST, "arch=resnet18", "experiment.reach=4", "optim.batch=59"))
+
+
 def test_objects_lie_in_the_middle_and_move_by_whole_pixels(config):
     run = config(*TINY)
     backdrop, split = Backdrop.of(run.arch, run.experiment.canvas, run.experiment.background), load(run.data)["test"]

@@ -28,14 +28,15 @@ def load(data: PatchData) -> Sets:
     return Sets(train, {data.name: PairSet(test, pairs(test, data.pairs, data.seed))})
 
 
-def disjoint(train: Patches, test: Patches) -> None:
+def disjoint(train: Patches, *tests: Patches) -> None:
     """Refuses patches of which one, by its content, is in both; but for patches of one grey, which show nothing.
 
     Raises: UserError: how many are.
     """
-    one, other = map(_contents, (train, test))
-    if one & other:
-        raise UserError(f"data: {len(one & other)} patches are both trained and tested on; remove them from one side")
+    trained = _contents(train)
+    for both in (trained & _contents(test) for test in tests):
+        if both:
+            raise UserError(f"data: {len(both)} patches are both trained and tested on; remove them from one side")
 
 
 def _contents(patches: Patches) -> set[bytes]:
@@ -47,8 +48,7 @@ def _phototour(data: PhotoTour) -> Sets:
     root = Path(str(data.root))
     tests = {name: phototour.test(root / name, data.pairs) for name in data.tested}
     train = phototour.patches(root / data.train)
-    for test in tests.values():
-        disjoint(train, test.patches)
+    disjoint(train, *(test.patches for test in tests.values()))
     return Sets(train, tests)
 
 

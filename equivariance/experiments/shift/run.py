@@ -22,7 +22,7 @@ from equivariance.experiments.shift.crops import Crops
 from equivariance.experiments.shift.measure import BATCH, measured
 from equivariance.loading import loaded
 from equivariance.models import Classifier, FeatureMap, build
-from equivariance.recipes import scheduled
+from equivariance.recipes import refuse_alone, scheduled
 from equivariance.train import Examples, Report, Row, fit, unheard
 
 if TYPE_CHECKING:
@@ -116,6 +116,9 @@ def _trained(
     assert isinstance(config.optim, Scheduled)  # the config's cross-check: with weights that are trained
     train, validation = (examples(name) for name in ("train", "validation"))
     recipe = scheduled(model, len(train), config.optim, config.seed, device)
+    batch = min(config.optim.batch, len(train))
+    image = torch.zeros(1, 3, config.experiment.canvas, config.experiment.canvas, device=device)
+    refuse_alone(model, {batch, len(train) % batch or batch}, config.optim, image)
     history = fit(model, train, validation, recipe, report)
     model.eval()
     if config.experiment.statistics == "split":
