@@ -12,7 +12,6 @@ from equivariance.experiments import compute, controls
 from equivariance.experiments.controls import sides
 from equivariance.experiments.data_efficiency import run as module
 from equivariance.experiments.data_efficiency.controls import Wider, matched, network
-from equivariance.experiments.data_efficiency.lasting import lasting
 from equivariance.experiments.data_efficiency.subsets import places, subset
 from equivariance.job import prepare
 from equivariance.models import build, hollow
@@ -180,11 +179,6 @@ def test_a_published_network_is_widened_by_the_key_that_its_library_has(config):
     assert inner[1] == 80
 
 
-def recipe_of(optim, count, model=None):
-    model = torch.nn.Sequential(torch.nn.Linear(1, 1)) if model is None else model
-    return lasting(model, count, optim, 0, torch.device("cpu"), 8)
-
-
 def test_a_width_that_makes_nothing_wider_is_refused():
     def made(width, conv):
         return torch.nn.Conv2d(3, 8, 3, padding={"same": 1, "full": 2}[conv], device="meta")
@@ -200,45 +194,6 @@ def test_a_width_that_counts_in_steps_is_found():
 
     # Of 4×4 full makes 6×6: 2.25 times the work, and 16 channels are nearer to 18 than 24 are.
     assert controls.matched("width", made, (4, 4), (True, True), "full").width in range(9, 17)
-
-
-@pytest.mark.parametrize("count", [1, 5, 16, 17, 50, 3000])
-def test_equal_updates_at_equal_rates_whatever_the_number_of_pictures(config, count):
-    recipe = recipe_of(config(*TINY, "optim.updates=130", "optim.batch=16", "optim.epochs=12").optim, count)
-    epochs = [recipe.order().split(recipe.batch) for _ in range(recipe.epochs)]
-    assert [len(batches) for batches in epochs] == [130 * (e + 1) // 12 - 130 * e // 12 for e in range(12)]
-    batches = [batch.tolist() for batches in epochs for batch in batches]
-    assert {(len(batch), len(set(batch))) for batch in batches} == {(min(16, count),) * 2}
-    often = torch.bincount(torch.tensor([number for batch in batches for number in batch]), minlength=count)
-    assert often.max() - often.min() <= (1 if count % 16 == 0 or count < 16 else 30)
-    assert (recipe.rule.epochs, recipe.epochs) == (12, 12)
-
-
-def test_without_updates_an_epoch_is_a_pass(config):
-    recipe = recipe_of(config(*TINY, "optim.batch=16", "optim.epochs=3").optim, 50)
-    assert sorted(recipe.order().tolist()) == list(range(50))
-    assert (recipe.epochs, recipe.batch) == (3, 16)
-
-
-def test_a_run_of_updates_that_was_killed_goes_on_with_the_same_batches(config):
-    optim = config(*TINY, "optim.updates=40", "optim.batch=16", "optim.epochs=7").optim
-    whole, again = recipe_of(optim, 50), recipe_of(optim, 50)
-    orders = [whole.order() for _ in range(7)]
-    for _ in range(3):
-        again.order()
-    assert all(torch.equal(again.order(), order) for order in orders[3:])
-
-
-def test_a_picture_alone_on_a_map_of_one_entry_is_refused_before_training(config):
-    tiny = ("experiment.canvas=32", "data.side=8", "arch=resnet18", "data.per_class=2", "optim.epochs=1")
-    with pytest.raises(UserError, match=r"optim\.batch=19: one training picture would be normalised alone"):
-        compute.run(config(*TINY, *tiny, "optim.batch=19"))
-    with pytest.raises(UserError, match=r"optim\.batch=10"):
-        compute.run(config(*TINY, *tiny, "optim.batch=10", "optim.micro_batch=3"))
-    with pytest.raises(UserError, match=r"optim\.batch=1:"):
-        compute.run(config(*TINY, *tiny, "optim.batch=1", "optim.updates=1"))
-    assert compute.run(config(*TINY, *tiny, "optim.batch=19", "optim.updates=1")).metrics["updates"] == 1
-    assert compute.run(config(*TINY, *tiny, "optim.batch=20")).metrics["updates"] == 1
 
 
 @pytest.mark.parametrize("make", [lambda best: Cosine(1.0, 4, best), lambda best: Step(1.0, 2, 0.1, best)])
